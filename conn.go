@@ -1,0 +1,268 @@
+package parley
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// ConnID names one connection; it cannot be guessed.
+type ConnID [16]byte
+
+// String returns the ID as 32 hexadecimal digits.
+func (id ConnID) String() string { return hex.EncodeToString(id[:]) }
+
+// Conn is one client's connection, given to its [Consumer]. Its methods may be
+// called by any goroutine, also after the connection ended.
+type Conn struct {
+	hub         *Hub
+	proto       *proto
+	consumer    Consumer
+	subprotocol string
+	since       time.Time
+	sock        socket.Conn
+
+	waiting atomic.Int32 // received messages that wait for the consumer
+	more    atomic.Bool  // the consumer has another message of the same read to handle
+
+	mu      sync.Mutex // guards what follows
+	setup   *setup     // until accepted
+	user    string
+	joined  []*topic
+	queue   []event
+	values  int           // in queue, to deliver
+	running bool          // a goroutine handles events
+	paused  bool          // reading waits for the consumer
+	closing bool          // received messages are of no interest any more
+	over    bool          // the socket is gone
+	ended   bool          // the context is done
+	done    chan struct{} // closed when ended, if anybody asked
+}
+
+// setup is what a connection needs between its handshake and its acceptance.
+type setup struct {
+	request *http.Request
+	then    []func()
+}
+
+// Hub returns the connection's hub.
+func (c *Conn) Hub() *Hub { return c.hub }
+
+// ID returns the connection's name, unique among all connections.
+func (c *Conn) ID() ConnID { return ConnID(c.sock.ID) }
+
+// Subprotocol returns the subprotocol agreed on, "" for none.
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// Request returns the request of the handshake during Connect, and nil
+// afterwards: what is wanted later, the consumer keeps. Its context ends with
+// the handshake.
+func (c *Conn) Request() *http.Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.setup == nil {
+		return nil
+	}
+	return c.setup.request
+}
+
+// User returns the name that the connection identified as, "" for none.
+func (c *Conn) User() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
+// Identify makes the connection one of the user's: it gets what is sent to
+// [User] of the name, and what it sends is from that user. The program vouches
+// for the name. A connection identifies once; another name is an error with the
+// code [Conflict].
+func (c *Conn) Identify(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.user != "" {
+		defer c.mu.Unlock()
+		if c.user == name {
+			return nil
+		}
+		return &Error{Conflict, "the connection is another user's"}
+	}
+	c.user = name
+	c.mu.Unlock()
+	return c.join(User(name))
+}
+
+// JoinOptions configure [Conn.Join]. There are none yet.
+type JoinOptions struct{}
+
+// Join makes the connection a member of a group or of [Everyone], from the
+// messages on that are sent after it returned. Joining twice is joining once.
+// nil options are the defaults. A user's address is joined by [Conn.Identify].
+func (c *Conn) Join(to Address, _ *JoinOptions) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	if to.kind != kindGroup && to.kind != kindEveryone {
+		return &Error{BadRequest, "only groups and everyone can be joined"}
+	}
+	return c.join(to)
+}
+
+func (c *Conn) join(to Address) error {
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	if c.membership(to) >= 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	t := c.hub.table.hold(to, c.proto)
+	c.joined = append(c.joined, t)
+	if c.laterLocked(func() { c.report("join", c.sock.Join(t.members)) }) {
+		c.mu.Unlock()
+		return nil
+	}
+	c.mu.Unlock()
+	return sendError(c.sock.Join(t.members))
+}
+
+// Leave ends the membership of a group or of [Everyone], if there is one.
+func (c *Conn) Leave(to Address) {
+	c.mu.Lock()
+	i := c.membership(to)
+	if i < 0 || to.kind != kindGroup && to.kind != kindEveryone {
+		c.mu.Unlock()
+		return
+	}
+	t := c.joined[i]
+	c.joined = slices.Delete(c.joined, i, i+1)
+	leave := func() {
+		c.report("leave", c.sock.Leave(t.members))
+		c.hub.table.release(t)
+	}
+	later := c.laterLocked(leave)
+	c.mu.Unlock()
+	if !later {
+		leave()
+	}
+}
+
+// membership returns the place of an address in joined, or -1. Called with mu
+// held.
+func (c *Conn) membership(to Address) int {
+	return slices.IndexFunc(c.joined, func(t *topic) bool { return t.to == to })
+}
+
+// laterLocked keeps f until the connection is accepted, unless it already is.
+// Called with mu held.
+func (c *Conn) laterLocked(f func()) bool {
+	if c.setup != nil {
+		c.setup.then = append(c.setup.then, f)
+	}
+	return c.setup != nil
+}
+
+func (c *Conn) later(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.laterLocked(f)
+}
+
+// report logs the error of what was put off until the connection was accepted.
+// One that the connection or the hub is closed is expected.
+func (c *Conn) report(what string, err error) {
+	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, socket.ErrClosed) {
+		c.hub.log.Error("parley: failed once accepted", "conn", c.ID(), "call", what, "err", err)
+	}
+}
+
+// Address returns the connection's own address.
+func (c *Conn) Address() Address {
+	to := Address{kindConn, c.ID().String()}
+	// Whoever has the address may send to it: from here on it is listened to.
+	c.report("address", c.join(to))
+	return to
+}
+
+// Send sends m to an address on behalf of the connection's user, as [Hub.Send]
+// does for the program. What a consumer sends for the messages of one read of
+// its connection leaves together, at most a millisecond later.
+func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	m.From = Address{}
+	if user := c.User(); user != "" {
+		m.From = User(user)
+	}
+	put := func(ctx context.Context, more bool) error { return c.hub.send(ctx, to, m, more, options) }
+	if c.later(func() { c.report("send", put(context.Background(), false)) }) {
+		return nil
+	}
+	return put(ctx, c.more.Load())
+}
+
+// Reply sends m to this connection's client, behind what was sent before. It
+// returns ErrClosed once the connection is over.
+func (c *Conn) Reply(m Message) error {
+	frame, err := c.proto.frame(m)
+	if err != nil {
+		return err
+	}
+	write := func(more bool) error { return c.sock.Write(c.Context(), frame, more) }
+	c.mu.Lock()
+	over, later := c.over, c.laterLocked(func() { c.report("reply", write(false)) })
+	c.mu.Unlock()
+	switch {
+	case over:
+		return ErrClosed
+	case later:
+		return nil
+	}
+	return sendError(write(c.more.Load()))
+}
+
+// Close starts the closing handshake with a code that a close frame may carry
+// (RFC 6455, section 7.4); the error is about a code that it may not. A reason
+// is cut to 123 bytes. Receive is not called any more; Disconnect is once the
+// handshake is done or [Limits.CloseTimeout] passed.
+func (c *Conn) Close(code CloseCode, reason string) error {
+	if !socket.ValidCloseCode(uint16(code)) {
+		return &Error{BadRequest, "a close frame may not carry code " + code.String()}
+	}
+	c.shut(uint16(code), reason)
+	return nil
+}
+
+// shut stops receiving, and sends a close frame.
+func (c *Conn) shut(code uint16, reason string) {
+	send := func() { c.report("close", c.sock.Close(code, reason)) }
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
+	c.closing = true
+	resume := c.paused // or the peer's close frame would not be read
+	c.paused = false
+	later := c.laterLocked(send)
+	c.mu.Unlock()
+	if later {
+		return
+	}
+	send()
+	if resume {
+		c.sock.Resume()
+	}
+}

@@ -1,0 +1,52 @@
+package parley
+
+// Consumer is told what happens on one connection. Calls for one connection
+// never overlap and keep their order. They may block: only their own connection
+// waits, and reading from it stops once [Limits.ReceiveQueue] messages do.
+//
+// A panic in a call is logged with its stack and closes the connection with
+// code 1011; nothing else is harmed.
+type Consumer interface {
+	// Connect is called during the handshake. An error refuses the connection
+	// before the upgrade: an [*Error] with the HTTP status of its code, any
+	// other with 500. What Connect joins, identifies and sends takes effect,
+	// in order, once the connection is accepted.
+	Connect(c *Conn) error
+
+	// Receive is called for each message. An error closes the connection: an
+	// [*Error] with the close code of its code, any other with 1011.
+	Receive(c *Conn, m Message) error
+
+	// Disconnect is called exactly once for each connection whose Connect
+	// succeeded, after all else, however it ended. code is the peer's close
+	// code, ours where we closed first, or 1006 where the connection was lost.
+	Disconnect(c *Conn, code CloseCode)
+}
+
+// Encoder is a Consumer whose frames differ from its messages. Encode turns a
+// message for the connection into what is sent. It is called once per message
+// for all connections of one [Hub.Handler], on a consumer of its own, by any
+// goroutine and by several at once: its result depends on the message alone. A
+// message that cannot be encoded is logged and not sent.
+type Encoder interface {
+	Encode(m Message) (Message, error)
+}
+
+// Deliverer is a Consumer that decides what becomes of each message for its
+// connection, in order with its other calls: it may filter, rewrite, or pass it
+// on with [Conn.Reply]. An error closes the connection as one of Receive does.
+type Deliverer interface {
+	Deliver(c *Conn, m Message) error
+}
+
+// Base is a Consumer that does nothing. Embed it and write the methods needed.
+type Base struct{}
+
+// Connect accepts the connection.
+func (Base) Connect(*Conn) error { return nil }
+
+// Receive drops the message.
+func (Base) Receive(*Conn, Message) error { return nil }
+
+// Disconnect does nothing.
+func (Base) Disconnect(*Conn, CloseCode) {}

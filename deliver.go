@@ -1,0 +1,79 @@
+package parley
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// proto is what the connections of one Handler have in common.
+type proto struct {
+	encoder  Encoder // nil: a message's data is the frame's payload
+	delivers bool    // consumers are Deliverers
+}
+
+func newProto(c Consumer) *proto {
+	p := &proto{}
+	p.encoder, _ = c.(Encoder)
+	_, p.delivers = c.(Deliverer)
+	return p
+}
+
+// frame encodes a message for the connections of p.
+func (p *proto) frame(m Message) (frame []byte, err error) {
+	if p.encoder == nil {
+		return socket.Frame(m.Binary, m.Data), nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic in Encode: %v\n%s", v, debug.Stack())
+		}
+	}()
+	if m, err = p.encoder.Encode(m); err != nil {
+		return nil, err
+	}
+	return socket.Frame(m.Binary, m.Data), nil
+}
+
+// local is the hub as its layer sees it.
+type local struct{ hub *Hub }
+
+// Deliver hands a message to the loops whose connections want it, encoded once
+// for each kind of consumer, and to listeners.
+func (l local) Deliver(ctx context.Context, e Envelope) error {
+	found := l.hub.table.lookup(e.To)
+	if found == nil {
+		return nil
+	}
+	for _, t := range found.topics {
+		post := socket.Post{Except: socket.ID(e.Except), More: e.More}
+		if t.proto.delivers {
+			m := e.Message
+			post.Value = &m
+		} else {
+			frame, err := t.proto.frame(e.Message)
+			if err != nil {
+				l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
+				continue
+			}
+			post.Frame = frame
+		}
+		if err := l.hub.engine.Publish(ctx, t.members, post); err != nil {
+			return err
+		}
+	}
+	for _, listener := range found.listeners {
+		if !listener.offer(e.Message) {
+			l.hub.missed.Add(1)
+		}
+	}
+	return nil
+}
+
+// LocalOnline reports whether a connection of this hub is a member.
+func (l local) LocalOnline(of Address) bool {
+	found := l.hub.table.lookup(of)
+	return found != nil && len(found.topics) > 0
+}

@@ -1,0 +1,199 @@
+package parley
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// event is one call to make on a consumer.
+type event struct {
+	kind    eventKind
+	code    CloseCode
+	message Message
+}
+
+type eventKind uint8
+
+const (
+	eventReceive eventKind = iota
+	eventDeliver
+	eventPeerClose // answer the peer's close frame
+	eventOver      // the last one
+)
+
+// events is a connection as its socket sees it: what happens is queued, and a
+// goroutine that lives as long as the queue makes the calls.
+type events Conn
+
+// Receive queues what one read brought.
+func (e *events) Receive(messages []socket.Message) bool {
+	c := (*Conn)(e)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing || c.over {
+		return true
+	}
+	for _, m := range messages {
+		c.queue = append(c.queue, event{kind: eventReceive, message: Message{Binary: m.Binary, Data: m.Data}})
+	}
+	c.paused = c.waiting.Add(int32(len(messages))) >= int32(c.hub.opts.Limits.ReceiveQueue)
+	c.wake()
+	return !c.paused
+}
+
+// Deliver queues a message for a Deliverer.
+func (e *events) Deliver(value any) bool {
+	c := (*Conn)(e)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || c.closing {
+		return true
+	}
+	if c.values >= c.hub.opts.Limits.DeliverQueue {
+		return false
+	}
+	c.values++
+	c.push(event{kind: eventDeliver, message: *value.(*Message)})
+	return true
+}
+
+// PeerClose queues the answer to the peer's close frame behind the messages
+// that came before it.
+func (e *events) PeerClose(code uint16, _ string) {
+	c := (*Conn)(e)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.push(event{kind: eventPeerClose, code: CloseCode(code)})
+	}
+}
+
+// Closed forgets the connection, and queues Disconnect.
+func (e *events) Closed(code uint16) {
+	c := (*Conn)(e)
+	c.mu.Lock()
+	c.over = true
+	joined := c.joined
+	c.joined = nil
+	busy := c.running
+	c.push(event{kind: eventOver, code: CloseCode(code)})
+	c.mu.Unlock()
+	for _, t := range joined {
+		t.members.Forget(&c.sock)
+		c.hub.table.release(t)
+	}
+	switch {
+	case c.hub.forced.Load():
+		c.end()
+	case busy:
+		time.AfterFunc(c.hub.opts.Limits.CloseTimeout, c.end)
+	}
+}
+
+// push queues an event. Called with mu held.
+func (c *Conn) push(ev event) {
+	c.queue = append(c.queue, ev)
+	c.wake()
+}
+
+// wake sees to it that a goroutine handles the queue. Called with mu held.
+func (c *Conn) wake() {
+	if !c.running {
+		c.running = true
+		go c.run()
+	}
+}
+
+// run makes the calls that are queued, and ends when there are none. The hub's
+// Close waits for the last one.
+func (c *Conn) run() {
+	for {
+		c.mu.Lock()
+		batch := c.queue
+		c.queue, c.values = nil, 0
+		c.running = len(batch) > 0
+		c.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		for i := range batch {
+			c.more.Store(i+1 < len(batch) && batch[i+1].kind == eventReceive)
+			c.handle(&batch[i])
+		}
+		if len(batch) > 1 {
+			c.hub.engine.Flush()
+		}
+	}
+}
+
+func (c *Conn) handle(ev *event) {
+	switch ev.kind {
+	case eventReceive:
+		c.received()
+		c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
+	case eventDeliver:
+		c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
+	case eventPeerClose:
+		c.shut(uint16(ev.code), "")
+	case eventOver:
+		c.disconnect(ev.code)
+	}
+}
+
+// received counts a message out, and has reading go on when half the queue is
+// free.
+func (c *Conn) received() {
+	if c.waiting.Add(-1) != int32(c.hub.opts.Limits.ReceiveQueue/2) {
+		return
+	}
+	c.mu.Lock()
+	resume := c.paused
+	c.paused = false
+	c.mu.Unlock()
+	if resume {
+		c.sock.Resume()
+	}
+}
+
+// call makes a call that may fail the connection. After a failure no more
+// messages are received or delivered.
+func (c *Conn) call(name string, f func() error) {
+	c.mu.Lock()
+	closing := c.closing
+	c.mu.Unlock()
+	if closing {
+		return
+	}
+	err := c.guard(name, f)
+	if err == nil {
+		return
+	}
+	told := public(err)
+	if told.Code == Internal {
+		c.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", err)
+	}
+	c.shut(uint16(told.Code.CloseCode()), told.Message)
+}
+
+// guard turns a panic into an error.
+func (c *Conn) guard(name string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic in %s: %v\n%s", name, v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// disconnect makes the last call.
+func (c *Conn) disconnect(code CloseCode) {
+	err := c.guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil })
+	if err != nil {
+		c.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
+	}
+	c.end()
+	c.hub.live.leave()
+}

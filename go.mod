@@ -1,0 +1,10 @@
+module github.com/parley-rt/parley
+
+go 1.26.0
+
+require (
+	github.com/gobwas/ws v1.5.0
+	golang.org/x/sync v0.24.0
+)
+
+require github.com/gobwas/httphead v0.1.0 // indirect

@@ -1,0 +1,255 @@
+package parley
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha1" // RFC 6455, section 4.2.2
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// handshakeGUID is appended to a client's key (RFC 6455, section 4.2.2).
+const handshakeGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// handler upgrades requests to connections with one kind of consumer.
+type handler struct {
+	hub          *Hub
+	factory      func() Consumer
+	proto        *proto
+	subprotocols []string
+}
+
+// Handler returns an [http.Handler] that upgrades requests to WebSocket
+// connections, each with a Consumer of its own made by factory; Handler calls it
+// once itself, to learn what the consumers implement. Of the subprotocols that a
+// client offers, the first one listed here is agreed on.
+//
+// A request that is not a WebSocket handshake gets 426, a malformed one 400
+// (RFC 6455, section 4.2.1), one of a foreign Origin 403 ([Options.Origins]),
+// and any after [Hub.Close] 503. Response headers that middleware set before are
+// sent with the upgrade.
+func (h *Hub) Handler(factory func() Consumer, subprotocols ...string) http.Handler {
+	return &handler{hub: h, factory: factory, proto: newProto(factory()), subprotocols: subprotocols}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status, problem := checkHandshake(r); status != 0 {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		http.Error(w, problem, status)
+		return
+	}
+	if !h.hub.originAllowed(r) {
+		http.Error(w, "the Origin "+r.Header.Get("Origin")+" may not connect", http.StatusForbidden)
+		return
+	}
+	if !h.hub.live.enter() {
+		http.Error(w, "the server is shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	h.serve(w, r)
+}
+
+// serve makes the connection of a sound handshake.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.hub.opts.Limits.HandshakeTimeout)
+	defer cancel()
+	c := &Conn{
+		hub: h.hub, proto: h.proto, since: time.Now(),
+		subprotocol: chooseSubprotocol(r, h.subprotocols),
+		setup:       &setup{request: r.WithContext(ctx)},
+	}
+	rand.Read(c.sock.ID[:]) // never fails
+	err := c.guard("Connect", func() error {
+		c.consumer = h.factory()
+		return c.consumer.Connect(c)
+	})
+	if err == nil && ctx.Err() == context.DeadlineExceeded {
+		err = &Error{Unavailable, "the handshake took too long"}
+		c.abandon()
+	} else if err != nil {
+		c.refuse()
+	}
+	if err != nil {
+		h.refused(w, c, err)
+		return
+	}
+	nc, early, err := upgrade(w, r, c.subprotocol, h.hub.opts.Limits.HandshakeTimeout)
+	if err != nil {
+		h.hub.log.Debug("parley: upgrade failed", "conn", c.ID(), "err", err)
+		c.abandon()
+		return
+	}
+	c.accept(nc, early)
+}
+
+// refused answers a request whose Connect failed.
+func (h *handler) refused(w http.ResponseWriter, c *Conn, err error) {
+	told := public(err)
+	if told.Code == Internal {
+		h.hub.log.Error("parley: consumer failed", "call", "Connect", "conn", c.ID(), "err", err)
+	}
+	http.Error(w, told.Error(), told.Code.HTTPStatus())
+}
+
+// accept starts the connection: what Connect asked for happens, then it is read.
+func (c *Conn) accept(nc net.Conn, early []byte) {
+	if err := c.hub.engine.Open(&c.sock, nc, early, (*events)(c)); err != nil {
+		_ = nc.Close() // the hub is closed, and the error of that is told to nobody
+		c.abandon()
+		return
+	}
+	for c.settle() {
+	}
+	select {
+	case <-c.hub.closing: // CloseAll may have come too early for this one
+		c.shut(uint16(c.hub.opts.ShutdownCode), shutdownReason)
+	default:
+	}
+	c.sock.Resume()
+}
+
+// settle does what was put off until now, and reports whether there was any.
+// What others ask for meanwhile waits its turn.
+func (c *Conn) settle() bool {
+	c.mu.Lock()
+	then := c.setup.then
+	c.setup.then = nil
+	if len(then) == 0 {
+		c.setup = nil
+	}
+	c.mu.Unlock()
+	for _, f := range then {
+		f()
+	}
+	return len(then) > 0
+}
+
+// refuse forgets a connection whose Connect failed.
+func (c *Conn) refuse() {
+	c.forget()
+	c.end()
+	c.hub.live.leave()
+}
+
+// abandon ends a connection whose Connect succeeded but that never opened.
+func (c *Conn) abandon() {
+	c.forget()
+	c.disconnect(CloseAbnormal)
+}
+
+// forget undoes what Connect joined.
+func (c *Conn) forget() {
+	c.mu.Lock()
+	joined := c.joined
+	c.joined, c.over, c.setup = nil, true, nil
+	c.mu.Unlock()
+	for _, t := range joined {
+		c.hub.table.release(t)
+	}
+}
+
+// checkHandshake returns the status and the problem of a request that is not an
+// opening handshake (RFC 6455, section 4.2.1), or 0.
+func checkHandshake(r *http.Request) (status int, problem string) {
+	switch {
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
+		return http.StatusUpgradeRequired, "this is a WebSocket endpoint (RFC 6455)"
+	case r.Method != http.MethodGet:
+		return http.StatusBadRequest, "a WebSocket handshake is a GET request"
+	case !r.ProtoAtLeast(1, 1):
+		return http.StatusBadRequest, "a WebSocket handshake is HTTP/1.1"
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return http.StatusUpgradeRequired, "only WebSocket version 13 is spoken"
+	}
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	if err != nil || len(key) != 16 || len(r.Header["Sec-Websocket-Key"]) != 1 {
+		return http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64"
+	}
+	return 0, ""
+}
+
+// hasToken reports whether a header that is a list holds a token.
+func hasToken(h http.Header, name, token string) bool {
+	for _, line := range h.Values(name) {
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// chooseSubprotocol returns the first of the client's offers that is spoken here;
+// it offers them in the order of its preference (RFC 6455, section 4.1).
+func chooseSubprotocol(r *http.Request, spoken []string) string {
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for part := range strings.SplitSeq(line, ",") {
+			if offer := strings.TrimSpace(part); slices.Contains(spoken, offer) {
+				return offer
+			}
+		}
+	}
+	return ""
+}
+
+// upgrade takes the connection from net/http and answers the handshake. early
+// is what the client sent right behind it.
+func upgrade(w http.ResponseWriter, r *http.Request, subprotocol string, timeout time.Duration) (nc net.Conn, early []byte, err error) {
+	header := w.Header().Clone()
+	nc, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, "this server cannot upgrade the connection", http.StatusInternalServerError)
+		return nil, nil, fmt.Errorf("taking the connection: %w", err)
+	}
+	early, err = peekBuffered(buffered.Reader)
+	if err == nil {
+		err = writeUpgrade(nc, header, r.Header.Get("Sec-WebSocket-Key"), subprotocol, timeout)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("answering the handshake: %w", err), nc.Close())
+	}
+	return nc, early, nil
+}
+
+// peekBuffered copies what was read already, so that the reader can be freed.
+func peekBuffered(r *bufio.Reader) ([]byte, error) {
+	if r.Buffered() == 0 {
+		return nil, nil
+	}
+	b, err := r.Peek(r.Buffered())
+	return slices.Clone(b), err
+}
+
+func writeUpgrade(nc net.Conn, header http.Header, key, subprotocol string, timeout time.Duration) error {
+	sum := sha1.Sum([]byte(key + handshakeGUID))
+	header.Set("Upgrade", "websocket")
+	header.Set("Connection", "Upgrade")
+	header.Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(sum[:]))
+	header.Del("Sec-WebSocket-Protocol")
+	if subprotocol != "" {
+		header.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	var response strings.Builder
+	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	if err := header.Write(&response); err != nil {
+		return err
+	}
+	response.WriteString("\r\n")
+	if err := nc.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	if _, err := nc.Write([]byte(response.String())); err != nil {
+		return err
+	}
+	return nc.SetDeadline(time.Time{})
+}

@@ -1,0 +1,138 @@
+package parley
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// Hub holds the connections of one process and sends messages to them. Make one
+// with [NewHub]. Its methods are safe for concurrent use.
+type Hub struct {
+	opts   Options
+	log    *slog.Logger
+	engine *socket.Engine
+	table  *table
+	link   Link
+
+	live    gate // connections whose Connect began and whose Disconnect has not returned
+	forced  atomic.Bool
+	closing chan struct{} // closed when Close begins
+	missed  atomic.Int64  // messages that listeners did not get
+}
+
+// NewHub returns a running hub; nil options are the defaults. It panics when the
+// layer cannot be attached to. [Hub.Close] frees it.
+func NewHub(opts *Options) *Hub {
+	h := &Hub{opts: opts.withDefaults(), closing: make(chan struct{})}
+	h.log = h.opts.Logger
+	h.engine = socket.NewEngine(h.opts.socketConfig())
+	h.table = newTable(h.engine)
+	link, err := h.opts.Layer.Attach(local{h})
+	if err != nil {
+		panic(fmt.Sprintf("parley: attaching to the layer: %v", err))
+	}
+	h.link = link
+	return h
+}
+
+// shutdownReason is the reason in the close frames of Hub.Close.
+const shutdownReason = "server is shutting down"
+
+// SendOption changes how one message is sent.
+type SendOption struct{ except ConnID }
+
+// Except leaves one connection out of the receivers.
+func Except(c *Conn) SendOption { return SendOption{except: c.ID()} }
+
+// Send sends m to an address on behalf of the program. nil means that it was
+// handed to the live connections and listeners here and to the layer; that an
+// address has none is no error. Send waits while the event loops have more to do
+// than they may hold ([Limits.MailboxBytes]), until ctx ends; the error has then
+// the code [Unavailable]. m.From stays as the caller set it.
+func (h *Hub) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
+	return h.send(ctx, to, m, false, options)
+}
+
+func (h *Hub) send(ctx context.Context, to Address, m Message, more bool, options []SendOption) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	m.To, m.Time = to, time.Now()
+	e := Envelope{Message: m, More: more}
+	for _, o := range options {
+		e.Except = o.except
+	}
+	return sendError(h.link.Send(ctx, e))
+}
+
+// sendError gives an error of the way to the receivers its code.
+func sendError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, socket.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Unavailable, "the receivers' queue is full: " + err.Error()}
+	}
+	return err
+}
+
+// Online reports whether the user has a connection, here or at another hub of
+// the layer.
+func (h *Hub) Online(ctx context.Context, user string) (bool, error) {
+	if err := checkName(user); err != nil {
+		return false, err
+	}
+	return h.link.Online(ctx, User(user))
+}
+
+// Stats counts what a hub did since it started.
+type Stats struct {
+	Connections  int   // now
+	SlowDropped  int64 // messages dropped at connections that read too slowly
+	SlowClosed   int64 // connections closed because they read too slowly
+	DeadClosed   int64 // connections ended because they did not answer pings
+	ListenMissed int64 // messages dropped at listeners that were too slow
+}
+
+// Stats returns the counters of this hub.
+func (h *Hub) Stats() Stats {
+	s := h.engine.Stats()
+	return Stats{
+		Connections:  h.live.count(),
+		SlowDropped:  s.Dropped.Load(),
+		SlowClosed:   s.SlowClosed.Load(),
+		DeadClosed:   s.DeadClosed.Load(),
+		ListenMissed: h.missed.Load(),
+	}
+}
+
+// Close ends the hub: new connections are refused with 503, each open one is
+// closed with [Options.ShutdownCode], and Close waits until all consumers have
+// returned from Disconnect. When ctx ends before, what is left is cut off, its
+// contexts are cancelled, and the error says how many connections that were. A
+// second Close returns ErrClosed.
+func (h *Hub) Close(ctx context.Context) error {
+	idle, ok := h.live.close()
+	if !ok {
+		return ErrClosed
+	}
+	close(h.closing)
+	var left error
+	err := h.engine.CloseAll(uint16(h.opts.ShutdownCode), shutdownReason)
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		left = fmt.Errorf("parley: %d connections were left: %w", h.live.count(), context.Cause(ctx))
+	}
+	h.forced.Store(true)
+	h.engine.Close()
+	return errors.Join(err, left, h.link.Close())
+}

@@ -1,0 +1,169 @@
+package socket
+
+import (
+	"slices"
+	"time"
+)
+
+// closing is a connection that has until deadline to end by itself.
+type closing struct {
+	conn     *Conn
+	deadline time.Time
+}
+
+// closeConn sends our close frame (RFC 6455, section 5.5.1), behind what was
+// written before. The connection ends when the peer's arrives, or did, or when
+// the close timeout passes.
+func (l *Loop) closeConn(c *Conn, code uint16, reason string) {
+	if c.state != stateOpen {
+		return
+	}
+	l.flushConn(c)
+	if c.state != stateOpen { // too slow, and closed for that
+		return
+	}
+	c.state = stateClosing
+	if c.closeCode == 0 {
+		c.closeCode = code
+	}
+	l.expire(c)
+	frame := closeFrame(code, reason)
+	if c.broken || l.writeLast(c, frame) {
+		l.closeFlushed(c)
+	}
+}
+
+// writeLast writes a close frame, whatever the bound, and reports whether it is
+// out already.
+func (l *Loop) writeLast(c *Conn, frame []byte) bool {
+	for {
+		o := c.out.Load()
+		if o != nil {
+			if o.addLast(frame) {
+				return false
+			}
+			continue // the writer ended meanwhile
+		}
+		n, err := c.transport.tryWrite(l, frame)
+		if err != nil {
+			l.broken(c, codeAbnormal)
+			return true
+		}
+		if n == len(frame) {
+			return true
+		}
+		o = &outbox{}
+		o.addLast(frame[n:])
+		l.startOutbox(c, o)
+		return false
+	}
+}
+
+// closeFlushed goes on once our close frame is written: the server ends the
+// TCP connection first (RFC 6455, section 7.1.1), but not before the peer's
+// close frame was read, or a reset could overtake ours.
+func (l *Loop) closeFlushed(c *Conn) {
+	if c.state != stateClosing {
+		return
+	}
+	c.flushed = true
+	if c.peerClosed {
+		l.finalize(c, c.closeCode)
+	}
+}
+
+// failConn answers a breach of the protocol: a close frame, then the end of our
+// side, while the reader drops what still arrives (RFC 6455, section 7.1.7).
+func (l *Loop) failConn(c *Conn, code uint16, reason string) {
+	l.closeConn(c, code, reason)
+	if c.state == stateClosing && c.flushed {
+		c.transport.closeWrite(l.engine)
+	}
+}
+
+// peerGone takes the peer's close frame. The handler answers it when it is done
+// with the messages before, or the close timeout does.
+func (l *Loop) peerGone(c *Conn, code uint16) {
+	c.peerClosed = true
+	if c.closeCode == 0 {
+		c.closeCode = code
+	}
+	switch {
+	case c.state == stateOpen:
+		l.expire(c)
+	case c.state == stateClosing && c.flushed:
+		l.finalize(c, c.closeCode)
+	}
+}
+
+// broken notes that nothing more can be written. What the peer had sent before
+// is still read.
+func (l *Loop) broken(c *Conn, code uint16) {
+	if c.broken || c.state == stateClosed {
+		return
+	}
+	c.broken = true
+	if code == l.engine.cfg.SlowCloseCode {
+		if c.closeCode == 0 {
+			l.engine.stats.SlowClosed.Add(1)
+		}
+		l.finalize(c, code)
+		return
+	}
+	l.expire(c)
+}
+
+// expire ends c at the close timeout, if nothing else does before.
+func (l *Loop) expire(c *Conn) {
+	if c.expiring {
+		return
+	}
+	c.expiring = true
+	deadline := time.Now().Add(l.engine.cfg.CloseTimeout)
+	l.closing = append(l.closing, closing{c, deadline})
+}
+
+// expired ends the connections whose time is over. Deadlines are in order,
+// since all wait equally long.
+func (l *Loop) expired(now time.Time) {
+	n := 0
+	for n < len(l.closing) && !now.Before(l.closing[n].deadline) {
+		l.finalize(l.closing[n].conn, codeAbnormal)
+		n++
+	}
+	l.closing = slices.Delete(l.closing, 0, n)
+}
+
+// finalize ends and forgets a connection. The code is what its handler hears
+// unless a close code was settled before.
+func (l *Loop) finalize(c *Conn, code uint16) {
+	if c.state == stateClosed {
+		return
+	}
+	if c.closeCode != 0 {
+		code = c.closeCode
+	}
+	c.state = stateClosed
+	for i := len(c.memberships) - 1; i >= 0; i-- {
+		l.removeMembership(c, i)
+	}
+	c.memberships = nil
+	l.wheel.remove(c)
+	c.transport.close(l.engine)
+	c.handler.Closed(code)
+}
+
+// closeAll starts the closing handshake on every connection of the loop.
+func (l *Loop) closeAll(code uint16, reason string) {
+	for c := range l.wheel.all() {
+		l.closeConn(c, code, reason)
+	}
+}
+
+// shutdown ends every connection at once, and refuses posts from now on.
+func (l *Loop) shutdown() {
+	l.close()
+	for c := range l.wheel.all() {
+		l.finalize(c, codeAbnormal)
+	}
+}

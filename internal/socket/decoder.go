@@ -1,0 +1,266 @@
+package socket
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// decodeError fails the connection with a close code (RFC 6455, section 7.1.7).
+type decodeError struct {
+	code   uint16
+	reason string
+}
+
+func (e *decodeError) Error() string { return "websocket: " + e.reason }
+
+func protocolError(err error) *decodeError {
+	return &decodeError{codeProtocol, err.Error()}
+}
+
+var (
+	errTooBig     = &decodeError{codeTooBig, "message too big"}
+	errInvalid    = &decodeError{codeInvalidData, "text is not valid UTF-8"}
+	errNotMinimal = errors.New("frame length not in its shortest form")
+	errCloseShort = errors.New("close frame with one byte of payload")
+)
+
+// inbound collects what one read decoded. It is pooled with the read buffer.
+type inbound struct {
+	messages []Message
+	pong     []byte // payload of the last ping; nil when there was none
+	closed   bool
+	code     uint16
+	reason   string
+	bytes    bytes.Reader
+	head     [ws.MaxHeaderSize]byte
+}
+
+func (in *inbound) reset() {
+	clear(in.messages)
+	in.messages, in.pong = in.messages[:0], nil
+	in.closed, in.code, in.reason = false, 0, ""
+}
+
+// decoder turns one client's bytes into messages (RFC 6455, sections 5 and 8.1).
+// Between messages it holds nothing but a nil pointer. Not safe for concurrent
+// use.
+type decoder struct {
+	part *partial
+}
+
+// partial is what an unfinished header, frame or message needs.
+type partial struct {
+	head    []byte    // bytes of an unfinished header
+	frame   ws.Header // the frame being read; valid when inFrame
+	inFrame bool
+	got     int64 // payload bytes of frame that arrived
+
+	op      ws.OpCode // of the fragmented message; 0 when there is none
+	data    []byte    // payload of the message so far
+	control []byte    // payload of a control frame so far
+	text    utf8Check
+}
+
+// decode consumes b, which it may change. After an error or a close frame the
+// decoder must not be used again.
+func (d *decoder) decode(b []byte, limit int, in *inbound) error {
+	for len(b) > 0 && !in.closed {
+		if d.part == nil {
+			n, err := d.whole(b, limit, in)
+			if err != nil {
+				return err
+			}
+			if b = b[n:]; n > 0 {
+				continue
+			}
+			d.part = new(partial)
+		}
+		rest, err := d.part.step(b, limit, in)
+		if err != nil {
+			return err
+		}
+		b = rest
+		if p := d.part; !p.inFrame && p.op == 0 && len(p.head) == 0 {
+			d.part = nil
+		}
+	}
+	return nil
+}
+
+// whole takes the common case without any state: an unfragmented data frame
+// that is all there. It returns the bytes consumed, 0 when it is another case.
+func (d *decoder) whole(b []byte, limit int, in *inbound) (int, error) {
+	h, n, err := parseHeader(b, in)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	if !h.Fin || h.OpCode.IsControl() || h.OpCode == ws.OpContinuation || h.Length > int64(len(b)-n) {
+		return 0, nil
+	}
+	if err := checkHeader(h, 0, 0, limit); err != nil {
+		return 0, err
+	}
+	data := append(make([]byte, 0, h.Length), b[n:n+int(h.Length)]...)
+	ws.Cipher(data, h.Mask, 0)
+	if h.OpCode == ws.OpText && !utf8.Valid(data) {
+		return 0, errInvalid
+	}
+	in.messages = append(in.messages, Message{Binary: h.OpCode == ws.OpBinary, Data: data})
+	return n + int(h.Length), nil
+}
+
+// step consumes a header, or payload up to the end of a frame.
+func (p *partial) step(b []byte, limit int, in *inbound) ([]byte, error) {
+	if !p.inFrame {
+		return p.header(b, limit, in)
+	}
+	return p.payload(b, in)
+}
+
+func (p *partial) header(b []byte, limit int, in *inbound) ([]byte, error) {
+	held := len(p.head)
+	take := min(len(b), ws.MaxHeaderSize-held)
+	p.head = append(p.head, b[:take]...)
+	h, n, err := parseHeader(p.head, in)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return b[take:], nil
+	}
+	if err := checkHeader(h, p.op, len(p.data), limit); err != nil {
+		return nil, err
+	}
+	p.frame, p.inFrame, p.got, p.head = h, true, 0, nil
+	b = b[n-held:]
+	if h.Length == 0 {
+		return b, p.endFrame(in)
+	}
+	return b, nil
+}
+
+func (p *partial) payload(b []byte, in *inbound) ([]byte, error) {
+	n := int(min(int64(len(b)), p.frame.Length-p.got))
+	piece := b[:n]
+	ws.Cipher(piece, p.frame.Mask, int(p.got&3))
+	p.got += int64(n)
+	if p.frame.OpCode.IsControl() {
+		p.control = append(p.control, piece...)
+	} else {
+		if p.isText() && !p.text.write(piece) {
+			return nil, errInvalid
+		}
+		p.data = append(p.data, piece...)
+	}
+	if p.got < p.frame.Length {
+		return b[n:], nil
+	}
+	return b[n:], p.endFrame(in)
+}
+
+func (p *partial) isText() bool {
+	return p.op == ws.OpText || p.op == 0 && p.frame.OpCode == ws.OpText
+}
+
+func (p *partial) endFrame(in *inbound) error {
+	p.inFrame = false
+	if p.frame.OpCode.IsControl() {
+		payload := p.control
+		p.control = nil
+		return in.control(p.frame.OpCode, payload)
+	}
+	isText := p.isText()
+	if !p.frame.Fin {
+		if p.op == 0 {
+			p.op = p.frame.OpCode
+		}
+		return nil
+	}
+	if isText && !p.text.done() {
+		return errInvalid
+	}
+	in.messages = append(in.messages, Message{Binary: !isText, Data: p.data})
+	p.op, p.data, p.text = 0, nil, utf8Check{}
+	return nil
+}
+
+// control takes a control frame. Of several pings only the last is answered
+// (RFC 6455, section 5.5.3).
+func (in *inbound) control(op ws.OpCode, payload []byte) error {
+	switch op {
+	case ws.OpPing:
+		in.pong = append([]byte{}, payload...)
+	case ws.OpClose:
+		return in.close(payload)
+	}
+	return nil
+}
+
+func (in *inbound) close(payload []byte) error {
+	in.closed, in.code = true, codeNoStatus
+	if len(payload) == 0 {
+		return nil
+	}
+	if len(payload) == 1 {
+		return protocolError(errCloseShort)
+	}
+	in.code, in.reason = binary.BigEndian.Uint16(payload), string(payload[2:])
+	if !utf8.ValidString(in.reason) {
+		return errInvalid
+	}
+	if !ValidCloseCode(in.code) {
+		return protocolError(ws.ErrProtocolStatusCodeUnknown)
+	}
+	return nil
+}
+
+// ValidCloseCode reports whether a close frame may carry the code (RFC 6455,
+// section 7.4, and the codes that IANA registered since: 1012 to 1014).
+func ValidCloseCode(code uint16) bool {
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014:
+		return true
+	default:
+		return code >= 3000 && code <= 4999
+	}
+}
+
+// parseHeader returns the header at the start of b and its length, which is 0
+// when b ends before it does.
+func parseHeader(b []byte, in *inbound) (ws.Header, int, error) {
+	in.bytes.Reset(b)
+	h, err := ws.ReadHeaderBuffer(&in.bytes, in.head[:])
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return h, 0, nil
+	}
+	if err != nil {
+		return h, 0, protocolError(err)
+	}
+	n := len(b) - in.bytes.Len()
+	if n != ws.HeaderSize(h) {
+		return h, 0, protocolError(errNotMinimal)
+	}
+	return h, n, nil
+}
+
+// checkHeader holds a frame's header against RFC 6455, sections 5.2 to 5.5,
+// and the message against its limit before any of it is stored. op is that of
+// the fragmented message under way, 0 when there is none.
+func checkHeader(h ws.Header, op ws.OpCode, held, limit int) error {
+	state := ws.StateServerSide
+	if op != 0 {
+		state = state.Set(ws.StateFragmented)
+	}
+	if err := ws.CheckHeader(h, state); err != nil {
+		return protocolError(err)
+	}
+	if !h.OpCode.IsControl() && h.Length > int64(limit-held) {
+		return errTooBig
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package socket
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+var background = context.Background()
+
+// Engine runs the connections of one hub on its loops. Its methods are safe
+// for concurrent use.
+type Engine struct {
+	cfg   Config
+	loops []*Loop
+	next  atomic.Uint32
+	stats Stats
+
+	mu     sync.Mutex // guards closed, and adding to wg
+	closed bool
+	wg     sync.WaitGroup // loops, readers, writers
+}
+
+// spawn runs f on a goroutine that Close waits for, or not at all after Close.
+func (e *Engine) spawn(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.wg.Go(f)
+	}
+}
+
+// Stats counts what happened since the engine started.
+type Stats struct {
+	Dropped    atomic.Int64 // frames and values dropped at receivers that were too slow
+	SlowClosed atomic.Int64 // connections closed because they were too slow
+	DeadClosed atomic.Int64 // connections ended by the heartbeat
+}
+
+// NewEngine starts the loops. Close ends them.
+func NewEngine(cfg Config) *Engine {
+	e := &Engine{cfg: cfg, loops: make([]*Loop, cfg.Loops)}
+	for i := range e.loops {
+		e.loops[i] = newLoop(e, i)
+	}
+	for _, l := range e.loops {
+		e.spawn(l.run)
+	}
+	return e
+}
+
+// Stats returns the engine's counters.
+func (e *Engine) Stats() *Stats { return &e.stats }
+
+// Open makes c the WebSocket connection whose handshake was done on nc, and
+// which the engine owns from now on. Nothing is read before c.Resume.
+// early holds what was read of nc past the handshake.
+func (e *Engine) Open(c *Conn, nc net.Conn, early []byte, h Handler) error {
+	c.loop = e.loops[int(e.next.Add(1))%len(e.loops)]
+	c.nc, c.early, c.handler = nc, early, h
+	c.transport = newTransport(nc)
+	c.seen.Store(true) // no ping was sent that could be missed
+	return c.loop.put(background, post{kind: postOpen, conn: c})
+}
+
+// Post is what Publish hands to the members of a topic: a frame, or a value for
+// the handlers of those that joined for values.
+type Post struct {
+	Frame  []byte
+	Value  any
+	Except ID   // the one member left out; zero for none
+	More   bool // more of the same batch follows at once, or Flush
+}
+
+// Publish hands p to the loops that have members of t. Where a mailbox is full
+// it waits until ctx ends.
+func (e *Engine) Publish(ctx context.Context, t *Topic, p Post) error {
+	for i := range t.parts {
+		if t.parts[i].count.Load() == 0 {
+			continue
+		}
+		err := e.loops[i].put(ctx, post{
+			kind: postPublish, topic: t, data: p.Frame, value: p.Value, except: p.Except, more: p.More,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush ends a batch of posts made with More.
+func (e *Engine) Flush() {
+	for _, l := range e.loops {
+		l.release()
+	}
+}
+
+// Visit calls f with the handler of each member of t, one at a time, on the
+// loops; f must not block. It returns when all were visited or ctx ends.
+func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
+	for i := range t.parts {
+		if t.parts[i].count.Load() == 0 {
+			continue
+		}
+		done := make(chan struct{})
+		visit := func() {
+			defer close(done)
+			if ctx.Err() != nil {
+				return
+			}
+			for _, m := range t.parts[i].members {
+				f(m.conn.handler)
+			}
+		}
+		if err := e.loops[i].put(ctx, post{kind: postDo, do: visit}); err != nil {
+			return err
+		}
+		select {
+		case <-done:
+		case <-e.loops[i].stopped:
+			return ErrClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// CloseAll starts the closing handshake on every connection.
+func (e *Engine) CloseAll(code uint16, reason string) error {
+	for _, l := range e.loops {
+		if err := l.put(background, post{kind: postDo, do: func() { l.closeAll(code, reason) }}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends what is left of the connections without a handshake, and returns
+// when the engine's goroutines have ended. It is called once.
+func (e *Engine) Close() {
+	for _, l := range e.loops {
+		close(l.stop)
+	}
+	for _, l := range e.loops {
+		<-l.stopped
+	}
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.wg.Wait()
+}

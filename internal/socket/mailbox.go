@@ -1,0 +1,142 @@
+package socket
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// holdTime bounds how long a post that promised more waits for it.
+const holdTime = time.Millisecond
+
+// postCost is what a post costs of a mailbox besides its bytes.
+const postCost = 256
+
+// mailbox is how others reach a loop: a queue with a bound in bytes. Posts that
+// promise more to come (see post.more) stay in it until the rest of their batch
+// is there, so that a batch leaves in one write per receiver.
+type mailbox struct {
+	room  *semaphore.Weighted // bytes left, first come first served
+	limit int64
+	wake  chan struct{} // holds one token when the loop should look
+
+	mu     sync.Mutex // guards what follows
+	posts  []post
+	ready  int // posts[:ready] may be taken
+	cost   int64
+	held   bool // hold is running
+	closed bool
+	hold   *time.Timer
+}
+
+func (m *mailbox) init(limit int) {
+	m.limit = int64(limit)
+	m.room = semaphore.NewWeighted(m.limit)
+	m.wake = make(chan struct{}, 1)
+}
+
+// put queues p. Where there is no room it waits until ctx ends; its error is
+// then ctx's cause.
+func (m *mailbox) put(ctx context.Context, p post) error {
+	cost := min(int64(len(p.data))+postCost, m.limit)
+	if !m.room.TryAcquire(cost) {
+		m.release()
+		if err := m.room.Acquire(ctx, cost); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		m.room.Release(cost)
+		return ErrClosed
+	}
+	m.posts = append(m.posts, p)
+	m.cost += cost
+	if p.more {
+		m.startHold()
+		m.mu.Unlock()
+		return nil
+	}
+	m.ready = len(m.posts)
+	m.mu.Unlock()
+	m.notify()
+	return nil
+}
+
+// startHold bounds the wait for the rest of a batch. Called with mu held.
+func (m *mailbox) startHold() {
+	if m.held {
+		return
+	}
+	m.held = true
+	if m.hold == nil {
+		m.hold = time.AfterFunc(holdTime, m.release)
+	} else {
+		m.hold.Reset(holdTime)
+	}
+}
+
+// release makes everything ready: a batch ended, or took too long.
+func (m *mailbox) release() {
+	m.mu.Lock()
+	m.held = false
+	waiting := m.ready < len(m.posts)
+	m.ready = len(m.posts)
+	m.mu.Unlock()
+	if waiting {
+		m.notify()
+	}
+}
+
+func (m *mailbox) notify() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take moves what is ready into buf, in order, and makes room for as much.
+func (m *mailbox) take(buf []post) []post {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ready == 0 {
+		return buf
+	}
+	if m.ready == len(m.posts) {
+		buf, m.posts = m.posts, buf
+		m.room.Release(m.cost)
+		m.cost = 0
+		if m.held && m.hold.Stop() {
+			m.held = false
+		}
+	} else {
+		buf = append(buf, m.posts[:m.ready]...)
+		rest := copy(m.posts, m.posts[m.ready:])
+		clear(m.posts[rest:])
+		m.posts = m.posts[:rest]
+		cost := int64(0)
+		for i := range buf {
+			cost += min(int64(len(buf[i].data))+postCost, m.limit)
+		}
+		m.cost -= cost
+		m.room.Release(cost)
+	}
+	m.ready = 0
+	return buf
+}
+
+// close refuses what comes from now on and drops what waits.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.posts, m.ready = nil, 0
+	m.room.Release(m.cost)
+	m.cost = 0
+	if m.hold != nil {
+		m.hold.Stop()
+	}
+}

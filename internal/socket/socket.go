@@ -1,0 +1,68 @@
+// Package socket moves WebSocket connections' bytes: RFC 6455 framing, the
+// loops that fan messages out, and the engine that reads and writes sockets.
+// It knows nothing of addresses, users or consumers: a [Topic] is a set of
+// connections that are sent the same frames, and a [Handler] is told what one
+// connection received.
+//
+// Who owns what: a [Loop] goroutine owns the membership of its connections,
+// their heartbeat, and the write side of their sockets while nothing is queued
+// for them. Everyone else reaches it through its mailbox. A loop never waits:
+// what the kernel refuses is queued at the connection and written by a
+// goroutine that lives only as long as the queue.
+package socket
+
+import (
+	"errors"
+	"time"
+)
+
+// Config bounds what connections may do. Every field is required.
+type Config struct {
+	Loops         int           // loops; connections are spread over them evenly
+	MessageBytes  int           // payload bytes of one inbound message; beyond: close code 1009
+	QueueBytes    int           // bytes queued for a connection that reads too slowly
+	DropWhenSlow  bool          // beyond QueueBytes: drop and count, instead of closing the connection
+	MailboxBytes  int           // bytes that wait in the mailbox of one loop
+	WriteTimeout  time.Duration // a queued write that makes no progress for this long ends the connection
+	CloseTimeout  time.Duration // what the closing handshake may take
+	PingInterval  time.Duration // heartbeat; two intervals without a byte received end the connection
+	SlowCloseCode uint16        // close code of a connection that reads too slowly
+}
+
+// ErrClosed is returned for what is sent to a connection or an engine that is
+// closed.
+var ErrClosed = errors.New("socket: closed")
+
+// Message is one whole inbound data message. Its data is the receiver's to
+// keep: it is never reused.
+type Message struct {
+	Binary bool
+	Data   []byte
+}
+
+// Handler is told what happens on one connection. Its methods must not block:
+// they are called by the connection's reader or by its loop.
+type Handler interface {
+	// Receive is given the messages of one read, in order; the slice is the
+	// caller's. False pauses reading until Conn.Resume.
+	Receive([]Message) bool
+	// PeerClose says that the peer's close frame arrived. The handler answers
+	// with Conn.Close once it is done with the messages before it.
+	PeerClose(code uint16, reason string)
+	// Deliver is given the value of a post to a topic that the connection
+	// joined for values instead of frames. False says that its queue is full.
+	Deliver(value any) bool
+	// Closed says that the connection is over and forgotten. It is called
+	// exactly once, and nothing is delivered after it.
+	Closed(code uint16)
+}
+
+// Close codes of RFC 6455, section 7.4.1, that this package itself uses.
+const (
+	codeNormal      = 1000
+	codeProtocol    = 1002
+	codeNoStatus    = 1005
+	codeAbnormal    = 1006
+	codeInvalidData = 1007
+	codeTooBig      = 1009
+)

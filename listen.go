@@ -1,0 +1,54 @@
+package parley
+
+import (
+	"context"
+	"slices"
+)
+
+// ListenOptions configure [Hub.Listen]. The zero value means the defaults.
+type ListenOptions struct {
+	// Queue is how many messages may wait for a slow function before more are
+	// dropped and counted in [Stats].ListenMissed. Default 1024.
+	Queue int
+}
+
+type listener struct{ messages chan Message }
+
+// offer queues m, or reports that there is no room.
+func (l *listener) offer(m Message) bool {
+	select {
+	case l.messages <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+// Listen calls f for each message that is sent to an address from now on, one
+// call at a time, in the order of arrival. It blocks until f returns an error,
+// which it returns, or ctx ends, whose cause it returns, or the hub closes:
+// ErrClosed. It is not a work queue: every listener gets every message.
+func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f func(Message) error) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	queue := 1024
+	if options != nil && options.Queue > 0 {
+		queue = options.Queue
+	}
+	l := &listener{make(chan Message, queue)}
+	h.table.change(to, func(e *entry) { e.listeners = append(slices.Clip(e.listeners), l) })
+	defer h.table.change(to, func(e *entry) { e.listeners = without(e.listeners, l) })
+	for {
+		select {
+		case m := <-l.messages:
+			if err := f(m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-h.closing:
+			return ErrClosed
+		}
+	}
+}

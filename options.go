@@ -1,0 +1,107 @@
+package parley
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// Options configure a [Hub]. The zero value of every field means its default.
+type Options struct {
+	// Layer carries messages to other hubs. Default: a memory layer that no
+	// other hub shares.
+	Layer Layer
+
+	// Origins lists the pages, besides those of the request's own host, whose
+	// scripts may connect. Each is an origin ("https://example.com") or a host,
+	// where "*" stands for any characters: "https://*.example.com",
+	// "http://localhost:*". A request without an Origin is no browser's and
+	// always allowed. "*" alone turns the check off.
+	Origins []string
+
+	// SlowReader says what becomes of a connection that reads too slowly.
+	SlowReader SlowReader
+
+	// ShutdownCode is what [Hub.Close] closes connections with: CloseGoingAway
+	// (default) or CloseServiceRestart.
+	ShutdownCode CloseCode
+
+	// Limits bound what clients can make the hub hold.
+	Limits Limits
+
+	// Logger gets panics and errors of consumers. Default: [slog.Default].
+	Logger *slog.Logger
+}
+
+// SlowReader says what becomes of a connection for which more than
+// [Limits.SendQueueBytes] wait. Either way it is counted; see [Hub.Stats].
+type SlowReader uint8
+
+const (
+	// CloseSlow closes it with CloseNoProgress.
+	CloseSlow SlowReader = iota
+	// DropSlow drops the messages that do not fit, and keeps the connection.
+	DropSlow
+)
+
+// Limits bound what clients can make a hub hold and wait for. The zero value of
+// every field means its default.
+type Limits struct {
+	MessageBytes   int // payload of one message received; beyond it, close code 1009. Default 1 MiB
+	ReceiveQueue   int // messages waiting for a consumer before its connection is not read; checked after each read of up to 32 KiB. Default 256
+	SendQueueBytes int // bytes waiting for a connection that reads too slowly. Default 1 MiB
+	DeliverQueue   int // messages waiting for a Deliverer; beyond it, SlowReader applies. Default 256
+	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
+
+	HandshakeTimeout time.Duration // the time Connect and the response may take. Default 10 s
+	WriteTimeout     time.Duration // a write without progress ends the connection. Default 10 s
+	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
+	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. Default 25 s
+}
+
+func (o *Options) withDefaults() Options {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if opts.Layer == nil {
+		opts.Layer = NewMemoryLayer()
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	orDefault(&opts.ShutdownCode, CloseGoingAway)
+	l := &opts.Limits
+	orDefault(&l.MessageBytes, 1<<20)
+	orDefault(&l.ReceiveQueue, 256)
+	orDefault(&l.SendQueueBytes, 1<<20)
+	orDefault(&l.DeliverQueue, 256)
+	orDefault(&l.MailboxBytes, 4<<20)
+	orDefault(&l.HandshakeTimeout, 10*time.Second)
+	orDefault(&l.WriteTimeout, 10*time.Second)
+	orDefault(&l.CloseTimeout, 5*time.Second)
+	orDefault(&l.PingInterval, 25*time.Second)
+	return opts
+}
+
+func orDefault[T ~int | ~int64 | ~uint16](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+func (o *Options) socketConfig() socket.Config {
+	return socket.Config{
+		Loops:         runtime.GOMAXPROCS(0),
+		MessageBytes:  o.Limits.MessageBytes,
+		QueueBytes:    o.Limits.SendQueueBytes,
+		DropWhenSlow:  o.SlowReader == DropSlow,
+		MailboxBytes:  o.Limits.MailboxBytes,
+		WriteTimeout:  o.Limits.WriteTimeout,
+		CloseTimeout:  o.Limits.CloseTimeout,
+		PingInterval:  o.Limits.PingInterval,
+		SlowCloseCode: uint16(CloseNoProgress),
+	}
+}
