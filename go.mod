@@ -7,4 +7,7 @@ require (
 	golang.org/x/sync v0.24.0
 )
 
-require github.com/gobwas/httphead v0.1.0 // indirect
+require (
+	github.com/gobwas/httphead v0.1.0 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+)

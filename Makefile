@@ -1,0 +1,46 @@
+# Two commands matter: make run, and make test. The rest are their parts.
+
+GO_TOOL = go tool -modfile=tools/go.mod
+FUZZTIME ?= 5m
+
+.PHONY: run build test deps lint cross unit bench-test e2e fuzz bench screenshot
+
+run: ## serve on http://127.0.0.1:8000/, needs Go alone
+	go run ./cmd/parley serve
+
+build:
+	go build -o bin/parley ./cmd/parley
+
+test: deps lint cross unit bench-test e2e ## everything; needs Go and Node, installs the rest
+
+deps: ## what a fresh Debian machine lacks: Chromium and two clients
+	tools/deps
+
+lint:
+	go vet ./...
+	$(GO_TOOL) staticcheck ./...
+	test -z "$$($(GO_TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	test -z "$$(go fix -diff ./... | tee /dev/stderr)"
+	cd bench && go vet ./...
+
+cross: ## other systems compile, tests too
+	GOOS=windows go vet ./...
+	GOOS=darwin go vet ./...
+
+unit: ## tests, examples and fuzz seeds under the race detector
+	go test -race -shuffle=on ./...
+
+bench-test:
+	cd bench && go test ./...
+
+e2e: build ## the page and the examples in a real browser, and foreign clients
+	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=../bin/parley npm test
+
+fuzz: ## each fuzz target for FUZZTIME
+	tools/fuzz $(FUZZTIME)
+
+bench: ## measures this server and its peers, and writes docs/performance.md; takes hours
+	cd bench && go run .
+
+screenshot: build ## takes docs/screenshot.png anew
+	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=../bin/parley npm run screenshot
