@@ -86,7 +86,7 @@ func (e *events) Closed(code uint16) {
 		c.hub.table.release(t)
 	}
 	switch {
-	case c.hub.forced.Load():
+	case c.hub.ended.Load():
 		c.end()
 	case busy:
 		time.AfterFunc(c.hub.opts.Limits.CloseTimeout, c.end)

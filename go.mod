@@ -9,5 +9,5 @@ require (
 
 require (
 	github.com/gobwas/httphead v0.1.0 // indirect
-	go.uber.org/goleak v1.3.0 // indirect
+	go.uber.org/goleak v1.3.0
 )

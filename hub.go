@@ -20,8 +20,8 @@ type Hub struct {
 	table  *table
 	link   Link
 
-	live    gate // connections whose Connect began and whose Disconnect has not returned
-	forced  atomic.Bool
+	live    gate          // connections whose Connect began and whose Disconnect has not returned
+	ended   atomic.Bool   // Close has waited long enough
 	closing chan struct{} // closed when Close begins
 	missed  atomic.Int64  // messages that listeners did not get
 }
@@ -62,6 +62,9 @@ func (h *Hub) Send(ctx context.Context, to Address, m Message, options ...SendOp
 func (h *Hub) send(ctx context.Context, to Address, m Message, more bool, options []SendOption) error {
 	if err := to.check(); err != nil {
 		return err
+	}
+	if h.ended.Load() {
+		return ErrClosed
 	}
 	m.To, m.Time = to, time.Now()
 	e := Envelope{Message: m, More: more}
@@ -132,7 +135,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		left = fmt.Errorf("parley: %d connections were left: %w", h.live.count(), context.Cause(ctx))
 	}
-	h.forced.Store(true)
+	h.ended.Store(true)
 	h.engine.Close()
 	return errors.Join(err, left, h.link.Close())
 }

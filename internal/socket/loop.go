@@ -181,9 +181,10 @@ func joinFrames(run []post) []byte {
 	return data
 }
 
-// deliver gives a value to the handlers of the members.
+// deliver gives a value to the handlers of the members, from the last to the
+// first, since one that is too slow may be finalized and swapped out meanwhile.
 func (l *Loop) deliver(members []member, value any, except ID) {
-	for i := range members {
+	for i := len(members) - 1; i >= 0; i-- {
 		c := members[i].conn
 		if c.state != stateOpen || except != (ID{}) && c.ID == except || c.handler.Deliver(value) {
 			continue
