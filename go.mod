@@ -3,6 +3,7 @@ module github.com/parley-rt/parley
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/gobwas/ws v1.5.0
 	golang.org/x/sync v0.24.0
 )

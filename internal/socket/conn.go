@@ -21,7 +21,7 @@ type Conn struct {
 	handler   Handler
 
 	// Owned by the reader.
-	early   []byte
+	early   []byte // read past the handshake
 	decoder decoder
 	discard bool // the connection failed: what still arrives is dropped
 
@@ -77,7 +77,9 @@ const (
 func (c *Conn) Resume() {
 	for {
 		if c.reading.CompareAndSwap(readStopped, readRunning) {
-			c.loop.engine.spawn(c.receive)
+			if c.loop.engine.enter() {
+				c.transport.start(c)
+			}
 			return
 		}
 		if c.reading.CompareAndSwap(readRunning, readAgain) {
@@ -96,20 +98,13 @@ func (c *Conn) pause() bool {
 	return false
 }
 
-// receive is the reader goroutine.
-func (c *Conn) receive() {
-	if early := c.early; early != nil {
-		c.early = nil
-		in := inbounds.Get().(*inbound)
-		goOn := c.arrived(early, in)
-		inbounds.Put(in)
-		if !goOn {
-			return
-		}
-	}
-	if err := c.transport.receive(c); err != nil {
+// readEnded is told by the transport that reading stopped: for good, with an
+// error, or until Resume.
+func (c *Conn) readEnded(err error) {
+	if err != nil {
 		c.tell(post{kind: postReadEnd, conn: c})
 	}
+	c.loop.engine.wg.Done()
 }
 
 // arrived takes what one read brought, and reports whether to go on reading.

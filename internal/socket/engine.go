@@ -19,16 +19,30 @@ type Engine struct {
 
 	mu     sync.Mutex // guards closed, and adding to wg
 	closed bool
-	wg     sync.WaitGroup // loops, readers, writers
+	wg     sync.WaitGroup // loops, connections being read, workers, writers
+
+	workers workers
+}
+
+// enter counts one more for Close to wait for, or reports that Close began.
+func (e *Engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.wg.Add(1)
+	}
+	return !e.closed
 }
 
 // spawn runs f on a goroutine that Close waits for, or not at all after Close.
 func (e *Engine) spawn(f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.closed {
-		e.wg.Go(f)
+	if !e.enter() {
+		return
 	}
+	go func() {
+		defer e.wg.Done()
+		f()
+	}()
 }
 
 // Stats counts what happened since the engine started.
@@ -41,6 +55,7 @@ type Stats struct {
 // NewEngine starts the loops. Close ends them.
 func NewEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, loops: make([]*Loop, cfg.Loops)}
+	e.workers.init()
 	for i := range e.loops {
 		e.loops[i] = newLoop(e, i)
 	}
@@ -59,7 +74,7 @@ func (e *Engine) Stats() *Stats { return &e.stats }
 func (e *Engine) Open(c *Conn, nc net.Conn, early []byte, h Handler) error {
 	c.loop = e.loops[int(e.next.Add(1))%len(e.loops)]
 	c.nc, c.early, c.handler = nc, early, h
-	c.transport = newTransport(nc)
+	c.transport = newTransport(c)
 	c.seen.Store(true) // no ping was sent that could be missed
 	return c.loop.put(background, post{kind: postOpen, conn: c})
 }
@@ -150,5 +165,6 @@ func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
+	e.workers.stop()
 	e.wg.Wait()
 }

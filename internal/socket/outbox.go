@@ -16,6 +16,7 @@ type outbox struct {
 	queue  [][]byte   // shared memory: never written to
 	bytes  int        // in queue, and being written
 	done   bool       // the writer ended; the outbox takes nothing more
+	failed bool       // writing failed; what the outbox takes is dropped
 	finish bool       // tell the loop once the queue is empty
 }
 
@@ -26,21 +27,28 @@ func (o *outbox) add(b []byte) bool {
 	if o.done {
 		return false
 	}
-	if len(b) > 0 {
+	if len(b) > 0 && !o.failed {
 		o.queue = append(o.queue, b)
 		o.bytes += len(b)
 	}
 	return true
 }
 
-// offer queues the frames of b that fit under the bound, and returns the rest.
+// offer queues the frames of b that fit under the bound, the first one in any
+// case where nothing is queued, and returns the rest.
 func (o *outbox) offer(b []byte, bound int) (rest []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.done {
+	switch {
+	case o.done:
 		return b, false
+	case o.failed || len(b) == 0:
+		return nil, true
 	}
 	room := bound - o.bytes
+	if o.bytes == 0 {
+		room = max(room, frameLen(b))
+	}
 	if len(b) <= room {
 		room = len(b)
 	} else {
@@ -67,11 +75,15 @@ func wholeFrames(b []byte, n int) int {
 }
 
 // addLast queues a close frame, and asks for a postFlushed once it is written.
+// Should writing fail, the loop gets a postBroken instead.
 func (o *outbox) addLast(frame []byte) bool {
+	if !o.add(frame) {
+		return false
+	}
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.finish = true
-	o.mu.Unlock()
-	return o.add(frame)
+	return !o.done
 }
 
 // next moves up to len(buf) queued bytes into buf. When none are left the
@@ -100,10 +112,11 @@ func (o *outbox) wrote(n int) {
 	o.mu.Unlock()
 }
 
-// abandon drops what is queued after a failed write.
+// abandon drops what is queued after a failed write. The write side stays the
+// outbox's: a frame may be cut.
 func (o *outbox) abandon() {
 	o.mu.Lock()
-	o.queue, o.done = nil, true
+	o.queue, o.failed = nil, true
 	o.mu.Unlock()
 }
 

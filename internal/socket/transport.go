@@ -17,9 +17,10 @@ const (
 
 // transport moves one connection's bytes. It is where engines differ.
 type transport interface {
-	// receive reads, and calls c.arrived, until that says to stop (nil) or the
-	// connection ends (an error). It runs on a goroutine of its own.
-	receive(c *Conn) error
+	// start has the connection read, without waiting: c.arrived is called, first
+	// with c.early, until it says to stop or the connection ends; then
+	// c.readEnded.
+	start(c *Conn)
 	// tryWrite writes what can be written without waiting. Only the loop calls
 	// it, and only while no outbox is writing.
 	tryWrite(l *Loop, b []byte) (int, error)
@@ -28,8 +29,6 @@ type transport interface {
 	// close ends the connection without waiting.
 	close(e *Engine)
 }
-
-var inbounds = sync.Pool{New: func() any { return new(inbound) }}
 
 // readBuffer is what a read needs.
 type readBuffer struct {
@@ -44,9 +43,17 @@ var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 // every write goes through an outbox.
 type stream struct{ nc net.Conn }
 
+func (s stream) start(c *Conn) { go func() { c.readEnded(s.receive(c)) }() }
+
 func (s stream) receive(c *Conn) error {
 	b := readBuffers.Get().(*readBuffer)
 	defer readBuffers.Put(b)
+	if early := c.early; early != nil {
+		c.early = nil
+		if !c.arrived(early, &b.inbound) {
+			return nil
+		}
+	}
 	for {
 		n, err := s.nc.Read(b.bytes[:])
 		if n > 0 && !c.arrived(b.bytes[:n], &b.inbound) {

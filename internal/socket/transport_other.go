@@ -2,11 +2,16 @@
 
 package socket
 
-import "net"
-
-func newTransport(nc net.Conn) transport { return stream{nc} }
+func newTransport(c *Conn) transport { return stream{c.nc} }
 
 // attempt is what direct writes need where there are any.
 type attempt struct{}
 
 func (*attempt) init() {}
+
+// workers are what reading by turns needs where there is any.
+type workers struct{}
+
+func (*workers) init() {}
+
+func (*workers) stop() {}

@@ -1,0 +1,153 @@
+package socket
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// recorder is a Handler that tells a test what happens. Its functions may be
+// nil; they run where the engine calls them, and must not block.
+type recorder struct {
+	receive func([]Message) bool
+	deliver func(any) bool
+	peer    func(code uint16)
+	closed  chan uint16 // gets the code of Closed
+}
+
+func newRecorder() *recorder { return &recorder{closed: make(chan uint16, 2)} }
+
+func (r *recorder) Receive(messages []Message) bool { return r.receive == nil || r.receive(messages) }
+
+func (r *recorder) PeerClose(code uint16, _ string) {
+	if r.peer != nil {
+		r.peer(code)
+	}
+}
+
+func (r *recorder) Deliver(value any) bool { return r.deliver == nil || r.deliver(value) }
+
+func (r *recorder) Closed(code uint16) { r.closed <- code }
+
+// testConfig has bounds that no test reaches by accident.
+func testConfig() Config {
+	return Config{
+		Loops: 1, MessageBytes: 1 << 20, QueueBytes: 1 << 20, MailboxBytes: 1 << 20,
+		WriteTimeout: time.Minute, CloseTimeout: time.Minute, PingInterval: time.Hour, SlowCloseCode: 4000,
+	}
+}
+
+// newTestEngine starts an engine that ends with the test.
+func newTestEngine(t *testing.T, cfg Config) *Engine {
+	t.Helper()
+	e := NewEngine(cfg)
+	t.Cleanup(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			e.Close()
+		}()
+		await(t, done, "Close of the engine")
+	})
+	return e
+}
+
+// open opens a connection on nc, with an ID of its own, that is not read yet.
+func open(t *testing.T, e *Engine, nc net.Conn, h Handler) *Conn {
+	t.Helper()
+	c := &Conn{}
+	c.ID[0], c.ID[1] = byte(e.next.Load()), byte(e.next.Load()>>8)+1
+	if err := e.Open(c, nc, nil, h); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// onLoop runs f on a loop and waits for it.
+func onLoop(t *testing.T, l *Loop, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	if err := l.put(t.Context(), post{kind: postDo, do: func() { defer close(done); f() }}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, done, "the loop")
+}
+
+// await waits for a value, or for the end, of a channel.
+func await[T any](t *testing.T, ch <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return v
+}
+
+// loopback returns the ends of a TCP connection.
+func loopback(t *testing.T) (server, client *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = dialed.Close(), accepted.Close() })
+	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
+}
+
+// stuckConn is a connection that nothing comes from, and whose writes wait until
+// the test lets them fail or go on.
+type stuckConn struct {
+	net.Conn
+	writing chan []byte // gets what is to be written
+	result  chan error
+	once    sync.Once
+	end     chan struct{}
+}
+
+func newStuckConn() *stuckConn {
+	return &stuckConn{writing: make(chan []byte), result: make(chan error), end: make(chan struct{})}
+}
+
+func (s *stuckConn) Read([]byte) (int, error) {
+	<-s.end
+	return 0, io.EOF
+}
+
+func (s *stuckConn) Write(b []byte) (int, error) {
+	select {
+	case s.writing <- b:
+	case <-s.end:
+		return 0, net.ErrClosed
+	}
+	select {
+	case err := <-s.result:
+		if err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	case <-s.end:
+		return 0, net.ErrClosed
+	}
+}
+
+func (s *stuckConn) Close() error {
+	s.once.Do(func() { close(s.end) })
+	return nil
+}
+
+func (s *stuckConn) SetWriteDeadline(time.Time) error { return nil }
+
+var errTest = errors.New("made by the test")
