@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,8 +30,11 @@ type Conn struct {
 	since       time.Time
 	sock        socket.Conn
 
-	waiting atomic.Int32 // received messages that wait for the consumer
-	more    atomic.Bool  // the consumer has another message of the same read to handle
+	waiting struct { // received, and not yet given to the consumer
+		messages, bytes atomic.Int64
+	}
+	paused atomic.Bool // reading waits for the consumer; set with mu held
+	more   atomic.Bool // the consumer has another message of the same read to handle
 
 	mu      sync.Mutex // guards what follows
 	setup   *setup     // until accepted
@@ -39,7 +43,6 @@ type Conn struct {
 	queue   []event
 	values  int           // in queue, to deliver
 	running bool          // a goroutine handles events
-	paused  bool          // reading waits for the consumer
 	closing bool          // received messages are of no interest any more
 	over    bool          // the socket is gone
 	ended   bool          // the context is done
@@ -96,6 +99,7 @@ func (c *Conn) Identify(name string) error {
 		}
 		return &Error{Conflict, "the connection is another user's"}
 	}
+	name = strings.Clone(name) // it may be a piece of a long request
 	c.user = name
 	c.mu.Unlock()
 	return c.join(User(name))
@@ -114,6 +118,7 @@ func (c *Conn) Join(to Address, _ *JoinOptions) error {
 	if to.kind != kindGroup && to.kind != kindEveryone {
 		return &Error{BadRequest, "only groups and everyone can be joined"}
 	}
+	to.name = strings.Clone(to.name) // it may be a piece of a long request
 	return c.join(to)
 }
 
@@ -254,8 +259,7 @@ func (c *Conn) shut(code uint16, reason string) {
 		return
 	}
 	c.closing = true
-	resume := c.paused // or the peer's close frame would not be read
-	c.paused = false
+	resume := c.paused.Swap(false) // or the peer's close frame would not be read
 	later := c.laterLocked(send)
 	c.mu.Unlock()
 	if later {

@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -36,12 +37,19 @@ func (e *events) Receive(messages []socket.Message) bool {
 	if c.closing || c.over {
 		return true
 	}
+	size := 0
 	for _, m := range messages {
+		size += len(m.Data)
 		c.queue = append(c.queue, event{kind: eventReceive, message: Message{Binary: m.Binary, Data: m.Data}})
 	}
-	c.paused = c.waiting.Add(int32(len(messages))) >= int32(c.hub.opts.Limits.ReceiveQueue)
+	limits := &c.hub.opts.Limits
+	pause := c.waiting.messages.Add(int64(len(messages))) >= int64(limits.ReceiveQueue)
+	pause = c.waiting.bytes.Add(int64(size)) >= int64(limits.MessageBytes) || pause
+	if pause {
+		c.paused.Store(true)
+	}
 	c.wake()
-	return !c.paused
+	return !pause
 }
 
 // Deliver queues a message for a Deliverer.
@@ -132,7 +140,7 @@ func (c *Conn) run() {
 func (c *Conn) handle(ev *event) {
 	switch ev.kind {
 	case eventReceive:
-		c.received()
+		c.received(len(ev.message.Data))
 		c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
 	case eventDeliver:
 		c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
@@ -144,14 +152,15 @@ func (c *Conn) handle(ev *event) {
 }
 
 // received counts a message out, and has reading go on when half the queue is
-// free.
-func (c *Conn) received() {
-	if c.waiting.Add(-1) != int32(c.hub.opts.Limits.ReceiveQueue/2) {
+// free. Whenever reading is paused there is a message still to count out.
+func (c *Conn) received(size int) {
+	limits := &c.hub.opts.Limits
+	messages, bytes := c.waiting.messages.Add(-1), c.waiting.bytes.Add(-int64(size))
+	if !c.paused.Load() || messages > int64(limits.ReceiveQueue/2) || bytes > int64(limits.MessageBytes/2) {
 		return
 	}
 	c.mu.Lock()
-	resume := c.paused
-	c.paused = false
+	resume := c.paused.Swap(false)
 	c.mu.Unlock()
 	if resume {
 		c.sock.Resume()
@@ -168,7 +177,7 @@ func (c *Conn) call(name string, f func() error) {
 		return
 	}
 	err := c.guard(name, f)
-	if err == nil {
+	if err == nil || errors.Is(err, ErrClosed) { // the latter of replying to a client that left
 		return
 	}
 	told := public(err)

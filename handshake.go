@@ -194,8 +194,8 @@ func hasToken(h http.Header, name, token string) bool {
 func chooseSubprotocol(r *http.Request, spoken []string) string {
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for part := range strings.SplitSeq(line, ",") {
-			if offer := strings.TrimSpace(part); slices.Contains(spoken, offer) {
-				return offer
+			if i := slices.Index(spoken, strings.TrimSpace(part)); i >= 0 {
+				return spoken[i]
 			}
 		}
 	}

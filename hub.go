@@ -47,7 +47,7 @@ const shutdownReason = "server is shutting down"
 // SendOption changes how one message is sent.
 type SendOption struct{ except ConnID }
 
-// Except leaves one connection out of the receivers.
+// Except leaves one connection out of the receivers; of several, the last counts.
 func Except(c *Conn) SendOption { return SendOption{except: c.ID()} }
 
 // Send sends m to an address on behalf of the program. nil means that it was

@@ -50,7 +50,7 @@ const (
 // every field means its default.
 type Limits struct {
 	MessageBytes   int // payload of one message received; beyond it, close code 1009. Default 1 MiB
-	ReceiveQueue   int // messages waiting for a consumer before its connection is not read; checked after each read of up to 32 KiB. Default 256
+	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
 	SendQueueBytes int // bytes waiting for a connection that reads too slowly. Default 1 MiB
 	DeliverQueue   int // messages waiting for a Deliverer; beyond it, SlowReader applies. Default 256
 	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
@@ -58,7 +58,7 @@ type Limits struct {
 	HandshakeTimeout time.Duration // the time Connect and the response may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection. Default 10 s
 	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
-	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. Default 25 s
+	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. At most an hour. Default 25 s
 }
 
 func (o *Options) withDefaults() Options {

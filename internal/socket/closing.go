@@ -39,7 +39,7 @@ func (l *Loop) writeLast(c *Conn, frame []byte) bool {
 	for {
 		o := c.out.Load()
 		if o != nil {
-			if o.addLast(frame) {
+			if o.add(frame, true) {
 				return false
 			}
 			continue // the writer ended meanwhile
@@ -53,31 +53,36 @@ func (l *Loop) writeLast(c *Conn, frame []byte) bool {
 			return true
 		}
 		o = &outbox{}
-		o.addLast(frame[n:])
+		o.add(frame[n:], true)
 		l.startOutbox(c, o)
 		return false
 	}
 }
 
-// closeFlushed goes on once our close frame is written: the server ends the
-// TCP connection first (RFC 6455, section 7.1.1), but not before the peer's
-// close frame was read, or a reset could overtake ours.
+// closeFlushed goes on once our close frame is written, or cannot be: the server
+// ends the TCP connection first (RFC 6455, section 7.1.1), but not before the
+// peer's close frame was read, or a reset could overtake ours.
 func (l *Loop) closeFlushed(c *Conn) {
 	if c.state != stateClosing {
 		return
 	}
 	c.flushed = true
-	if c.peerClosed {
+	switch {
+	case c.peerClosed:
 		l.finalize(c, c.closeCode)
+	case c.failed:
+		c.transport.closeWrite(l.engine)
 	}
 }
 
 // failConn answers a breach of the protocol: a close frame, then the end of our
 // side, while the reader drops what still arrives (RFC 6455, section 7.1.7).
 func (l *Loop) failConn(c *Conn, code uint16, reason string) {
-	l.closeConn(c, code, reason)
-	if c.state == stateClosing && c.flushed {
-		c.transport.closeWrite(l.engine)
+	c.failed = true
+	if c.flushed {
+		l.closeFlushed(c)
+	} else {
+		l.closeConn(c, code, reason)
 	}
 }
 
@@ -111,6 +116,7 @@ func (l *Loop) broken(c *Conn, code uint16) {
 		return
 	}
 	l.expire(c)
+	l.closeFlushed(c)
 }
 
 // expire ends c at the close timeout, if nothing else does before.
@@ -162,7 +168,11 @@ func (l *Loop) closeAll(code uint16, reason string) {
 
 // shutdown ends every connection at once, and refuses posts from now on.
 func (l *Loop) shutdown() {
-	l.close()
+	for _, p := range l.close() {
+		if p.kind == postOpen { // its handler is owed a Closed
+			l.handle(&p)
+		}
+	}
 	for c := range l.wheel.all() {
 		l.finalize(c, codeAbnormal)
 	}

@@ -35,6 +35,7 @@ type Conn struct {
 	peerClosed  bool
 	flushed     bool // our close frame was handed to the kernel, or cannot be
 	broken      bool // writing failed
+	failed      bool // the peer broke the protocol
 	expiring    bool // in loop.closing
 	closeCode   uint16
 

@@ -11,6 +11,9 @@ import (
 // maxMissed is how many pings in a row a peer may leave unanswered.
 const maxMissed = 2
 
+// maxInterval bounds how far apart pings are, and with it the wheel's size.
+const maxInterval = time.Hour
+
 // maxTick bounds how coarse a loop's sense of time is.
 const maxTick = time.Second
 
@@ -23,8 +26,9 @@ type wheel struct {
 }
 
 func (w *wheel) init(cfg Config) {
-	w.tick = max(min(cfg.PingInterval/20, cfg.CloseTimeout/4, maxTick), time.Millisecond)
-	w.buckets = make([][]*Conn, max(1, int(cfg.PingInterval/w.tick)))
+	interval := min(cfg.PingInterval, maxInterval)
+	w.tick = max(min(interval/20, cfg.CloseTimeout/4, maxTick), time.Millisecond)
+	w.buckets = make([][]*Conn, max(1, int(interval/w.tick)))
 }
 
 // add gives c the bucket that was turned last, so that its first ping is one

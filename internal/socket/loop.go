@@ -290,7 +290,7 @@ func (l *Loop) enqueue(c *Conn, o *outbox, begun, frames []byte) {
 	fresh := o == nil
 	if fresh {
 		o = &outbox{}
-		o.add(begun)
+		o.add(begun, false)
 	}
 	rest, ok := o.offer(frames, l.engine.cfg.QueueBytes)
 	if !ok { // the writer ended meanwhile

@@ -128,15 +128,17 @@ func (m *mailbox) take(buf []post) []post {
 	return buf
 }
 
-// close refuses what comes from now on and drops what waits.
-func (m *mailbox) close() {
+// close refuses what comes from now on, and returns what waited.
+func (m *mailbox) close() []post {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
+	posts := m.posts
 	m.posts, m.ready = nil, 0
 	m.room.Release(m.cost)
 	m.cost = 0
 	if m.hold != nil {
 		m.hold.Stop()
 	}
+	return posts
 }

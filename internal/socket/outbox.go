@@ -20,8 +20,9 @@ type outbox struct {
 	finish bool       // tell the loop once the queue is empty
 }
 
-// add queues b whatever the bound. False: the writer has ended.
-func (o *outbox) add(b []byte) bool {
+// add queues b whatever the bound. False: the writer has ended. After the last
+// one, a close frame, the loop is told once all is written, or that it cannot be.
+func (o *outbox) add(b []byte, last bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.done {
@@ -31,6 +32,7 @@ func (o *outbox) add(b []byte) bool {
 		o.queue = append(o.queue, b)
 		o.bytes += len(b)
 	}
+	o.finish = o.finish || last
 	return true
 }
 
@@ -72,18 +74,6 @@ func wholeFrames(b []byte, n int) int {
 		end = next
 	}
 	return end
-}
-
-// addLast queues a close frame, and asks for a postFlushed once it is written.
-// Should writing fail, the loop gets a postBroken instead.
-func (o *outbox) addLast(frame []byte) bool {
-	if !o.add(frame) {
-		return false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.finish = true
-	return !o.done
 }
 
 // next moves up to len(buf) queued bytes into buf. When none are left the

@@ -47,5 +47,5 @@ func TestFailedWriteBeforeLoopHears(t *testing.T) {
 func (o *outbox) ended() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.done
+	return o.done || o.failed
 }

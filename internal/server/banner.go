@@ -1,0 +1,54 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Banner tells a person what listens where and how to stop it.
+func (s *Server) Banner(version string) string {
+	page, sockets := s.URL(), "ws"+strings.TrimPrefix(s.URL(), "http")
+	var b strings.Builder
+	fmt.Fprintf(&b, "Parley %s\n\n", version)
+	row := func(name, value string) { fmt.Fprintf(&b, "  %-11s %s\n", name, value) }
+	row("Page", page)
+	row("Everyone", sockets+"ws/")
+	row("One person", sockets+"ws/{username}/")
+	row("Send", fmt.Sprintf(`curl --json '{"to":%q,"data":{"message":"Hello"}}' %sv1/send`, broadcast, page))
+	if s.debugListener != nil {
+		row("Debug", "http://"+reachable(s.debugListener.Addr())+"/debug/pprof/ and /debug/vars")
+	}
+	fmt.Fprintf(&b, "\n%s\nQuit with Ctrl-C.\n\n", s.admission())
+	return b.String()
+}
+
+// admission says who can connect.
+func (s *Server) admission() string {
+	if !s.cfg.Open {
+		return "For this machine only, and names are not proved: there is no authentication."
+	}
+	return fmt.Sprintf("Open to whoever reaches %s, and names are not proved:\n"+
+		"anybody can connect as anybody, and send to anybody.", s.Addr())
+}
+
+// URL returns the address of the demo page, as a browser on this machine
+// reaches it, with a slash at the end.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.http.TLSConfig != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + reachable(s.Addr()) + "/"
+}
+
+// reachable returns the host and port to connect to, which for a listener on
+// every interface is this machine.
+func reachable(a net.Addr) string {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil || !ap.Addr().IsUnspecified() {
+		return a.String()
+	}
+	return fmt.Sprintf("localhost:%d", ap.Port())
+}

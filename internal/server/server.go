@@ -1,0 +1,157 @@
+// Package server is the server that parley serve runs: WebSocket endpoints that
+// any client can speak to without a library, a way to send over HTTP, and a
+// demo page. It is written on the public library alone.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/parley-rt/parley"
+)
+
+// Server listens from New on and serves during Run. Its other methods are safe
+// for concurrent use.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	hub      *parley.Hub
+	draining atomic.Bool
+	fresh    fresh
+
+	http          *http.Server
+	listener      net.Listener
+	debug         *http.Server // nil without --debug-addr, as is its listener
+	debugListener net.Listener
+}
+
+// New validates cfg and opens what it listens on; errors name the flag. The
+// caller must call Run, which frees it all.
+func New(cfg Config, log *slog.Logger) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg.withDefaults(), log: log, fresh: fresh{conns: make(map[net.Conn]struct{})}}
+	secure, err := s.loadTLS()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	s.hub = parley.NewHub(s.cfg.hubOptions(log))
+	s.http = s.newHTTP(s.routes())
+	s.http.TLSConfig = secure
+	s.http.ReadTimeout, s.http.WriteTimeout = 30*time.Second, 30*time.Second
+	s.http.ConnState = s.fresh.track
+	if s.debugListener != nil {
+		s.debug = s.newHTTP(s.debugRoutes())
+	}
+	return s, nil
+}
+
+// newHTTP returns a server whose bounds do not depend on what is served.
+func (s *Server) newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// loadTLS returns nil without --tls-cert.
+func (s *Server) loadTLS() (*tls.Config, error) {
+	if s.cfg.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+}
+
+func (s *Server) listen() (err error) {
+	if s.listener, err = net.Listen("tcp", s.cfg.Addr); err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	if s.cfg.DebugAddr == "" {
+		return nil
+	}
+	if s.debugListener, err = net.Listen("tcp", s.cfg.DebugAddr); err != nil {
+		return errors.Join(fmt.Errorf("--debug-addr: %w", err), s.listener.Close())
+	}
+	return nil
+}
+
+// Addr returns where the server listens; the port is the real one where --addr
+// said 0.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// DebugAddr returns where the debugging endpoints are, or nil.
+func (s *Server) DebugAddr() net.Addr {
+	if s.debugListener == nil {
+		return nil
+	}
+	return s.debugListener.Addr()
+}
+
+// Run serves until ctx ends, then drains: /readyz answers 503, connections are
+// closed with code 1001, and requests in progress finish, all within the
+// shutdown timeout. It returns nil after a clean drain, and is called once.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(s.http, s.listener) })
+	if s.debug != nil {
+		group.Go(func() error { return serve(s.debug, s.debugListener) })
+	}
+	lost := &losses{stats: s.hub.Stats, log: s.log}
+	group.Go(func() error {
+		lost.watch(ctx)
+		err := s.drain()
+		lost.tell()
+		return err
+	})
+	return group.Wait()
+}
+
+// serve returns nil once the server was shut down.
+func serve(server *http.Server, l net.Listener) (err error) {
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(l, "", "")
+	} else {
+		err = server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", l.Addr(), err)
+}
+
+// drain ends everything within the shutdown timeout.
+func (s *Server) drain() error {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	s.log.Info("stopping", "connections", s.hub.Stats().Connections, "timeout", s.cfg.ShutdownTimeout.String())
+	err := s.hub.Close(ctx)
+	s.http.RegisterOnShutdown(s.fresh.close)
+	if late := s.http.Shutdown(ctx); late != nil {
+		err = errors.Join(err, fmt.Errorf("requests were cut off: %w", late), s.http.Close())
+	}
+	if s.debug != nil {
+		err = errors.Join(err, s.debug.Close())
+	}
+	return err
+}
