@@ -1,0 +1,22 @@
+import { once } from "node:events";
+import WebSocket from "ws";
+import { Lines } from "./lines.js";
+
+// nodeClient connects with node's `ws`.
+export async function nodeClient(t, url) {
+  const lines = new Lines();
+  const socket = new WebSocket(url);
+  t.after(() => socket.terminate());
+  socket.on("message", (data) => lines.push(data.toString()));
+  await once(socket, "open");
+  return {
+    lines,
+    send: (message, user) => socket.send(user ? JSON.stringify({ message, to_user: user }) : message),
+    received: (text) => lines.received(text),
+    async close() {
+      socket.close(1000);
+      const [code] = await once(socket, "close");
+      return code;
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// The texts of the classic protocol: what this page sends, and what arrives.
+
+export function toEveryone(text, from) {
+  return JSON.stringify({ message: text, from });
+}
+
+export function toPerson(text, from, to) {
+  return JSON.stringify({ message: text, to_user: to, from });
+}
+
+// fromEveryone reads what arrived on /ws/ and fromPerson what arrived on
+// /ws/{username}/. Both return one of
+//   { kind: "message", from, to, text, raw }   from and to may be ""; raw says
+//                                              that text is data, not prose
+//   { kind: "ack", to, state }
+//   { kind: "error", to, code, message }
+// A person's object always has to_user, so that nobody can speak as the
+// server to one person; on /ws/ only a lone error is taken for the server's.
+export function fromEveryone(data) {
+  const object = parseObject(data);
+  if (isError(object) && Object.keys(object).length === 1) return errorOf(object);
+  return messageOf(data, object);
+}
+
+export function fromPerson(data) {
+  const object = parseObject(data);
+  if (object && !("to_user" in object)) {
+    if (isObject(object.ack)) return { kind: "ack", to: name(object.ack.to_user), state: object.ack.state };
+    if (isError(object)) return errorOf(object);
+  }
+  return messageOf(data, object);
+}
+
+function messageOf(data, object) {
+  if (!object || !("message" in object)) return { kind: "message", from: "", to: "", ...asText(data) };
+  return { kind: "message", from: name(object.from), to: name(object.to_user), ...asText(object.message) };
+}
+
+function errorOf({ error }) {
+  return { kind: "error", to: name(error.to_user), code: String(error.code ?? ""), message: String(error.message ?? "") };
+}
+
+const SHOWN_BYTES = 24;
+
+function asText(value) {
+  if (typeof value === "string") return { text: value, raw: isData(value) };
+  if (!(value instanceof ArrayBuffer)) return { text: JSON.stringify(value, null, 2), raw: true };
+  const bytes = Array.from(new Uint8Array(value, 0, Math.min(value.byteLength, SHOWN_BYTES)));
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return { text: `${value.byteLength} bytes: ${hex}${value.byteLength > SHOWN_BYTES ? " …" : ""}`, raw: true };
+}
+
+function isData(text) {
+  return /^\s*[[{]/.test(text) && parse(text) !== undefined;
+}
+
+function parseObject(data) {
+  const value = typeof data === "string" ? parse(data) : undefined;
+  return isObject(value) ? value : null;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isError(object) {
+  return isObject(object?.error);
+}
+
+function name(value) {
+  return typeof value === "string" ? value : "";
+}
