@@ -10,6 +10,10 @@ type ListenOptions struct {
 	// Queue is how many messages may wait for a slow function before more are
 	// dropped and counted in [Stats].ListenMissed. Default 1024.
 	Queue int
+
+	// Started is called, if not nil, once messages are heard: what is sent
+	// after it gets to the function.
+	Started func()
 }
 
 type listener struct{ messages chan Message }
@@ -32,13 +36,17 @@ func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f 
 	if err := to.check(); err != nil {
 		return err
 	}
-	queue := 1024
-	if options != nil && options.Queue > 0 {
-		queue = options.Queue
+	var opts ListenOptions
+	if options != nil {
+		opts = *options
 	}
-	l := &listener{make(chan Message, queue)}
+	orDefault(&opts.Queue, 1024)
+	l := &listener{make(chan Message, opts.Queue)}
 	h.table.change(to, func(e *entry) { e.listeners = append(slices.Clip(e.listeners), l) })
 	defer h.table.change(to, func(e *entry) { e.listeners = without(e.listeners, l) })
+	if opts.Started != nil {
+		opts.Started()
+	}
 	for {
 		select {
 		case m := <-l.messages:

@@ -29,15 +29,15 @@ func (s *Server) admission() string {
 	if !s.cfg.Open {
 		return "For this machine only, and names are not proved: there is no authentication."
 	}
-	return fmt.Sprintf("Open to whoever reaches %s, and names are not proved:\n"+
-		"anybody can connect as anybody, and send to anybody.", s.Addr())
+	return "Open to other machines, and names are not proved: there is no authentication.\n" +
+		"Whoever reaches " + s.Addr().String() + " can connect as anybody and send to anybody."
 }
 
 // URL returns the address of the demo page, as a browser on this machine
 // reaches it, with a slash at the end.
 func (s *Server) URL() string {
 	scheme := "http"
-	if s.http.TLSConfig != nil {
+	if s.cfg.TLSCert != "" {
 		scheme = "https"
 	}
 	return scheme + "://" + reachable(s.Addr()) + "/"

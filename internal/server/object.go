@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/parley-rt/parley"
 )
@@ -46,7 +47,7 @@ type scanner struct {
 
 // next goes to the next byte that is not white space, and returns it.
 func (s *scanner) next() byte {
-	for bytes.IndexByte([]byte(" \t\r\n"), s.data[s.at]) >= 0 {
+	for strings.IndexByte(" \t\r\n", s.data[s.at]) >= 0 {
 		s.at++
 	}
 	return s.data[s.at]
@@ -61,7 +62,7 @@ func (s *scanner) value() []byte {
 	case '{', '[':
 		s.skipNested()
 	default:
-		for s.at < len(s.data) && bytes.IndexByte([]byte(" \t\r\n,]}"), s.data[s.at]) < 0 {
+		for s.at < len(s.data) && strings.IndexByte(" \t\r\n,]}", s.data[s.at]) < 0 {
 			s.at++
 		}
 	}
@@ -96,18 +97,29 @@ func (s *scanner) skipNested() {
 
 // isKey compares an encoded key with a plain one.
 func isKey(encoded []byte, key string) bool {
-	if bytes.IndexByte(encoded, '\\') < 0 {
-		return string(encoded[1:len(encoded)-1]) == key
+	if plain, ok := plainString(encoded); ok {
+		return string(plain) == key
 	}
 	var decoded string
 	return json.Unmarshal(encoded, &decoded) == nil && decoded == key
 }
 
-// text decodes the value of a key, which is to be a string. Its errors have the
-// code BadRequest.
+// plainString returns what is between the quotes of a string without escapes.
+func plainString(encoded []byte) (plain []byte, ok bool) {
+	if encoded[0] != '"' || bytes.IndexByte(encoded, '\\') >= 0 {
+		return nil, false
+	}
+	return encoded[1 : len(encoded)-1], true
+}
+
+// text decodes the value of a key, which is to be a string and valid UTF-8. Its
+// errors have the code BadRequest.
 func text(value []byte, key string) (string, error) {
 	if value == nil {
 		return "", badRequest(key + " is missing")
+	}
+	if plain, ok := plainString(value); ok {
+		return string(plain), nil
 	}
 	var decoded *string // nil is what null becomes
 	if err := json.Unmarshal(value, &decoded); err != nil || decoded == nil {

@@ -14,7 +14,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", newPage(web.Files))
 	mux.Handle("/v1/", http.HandlerFunc(unknownEndpoint))
-	mux.Handle("/v1/send", protectOrigin(&sendEndpoint{hub: s.hub, log: s.log, bytes: int64(s.cfg.MessageBytes)}))
+	mux.Handle("/v1/send", protectOrigin(s.unlessDraining(&sendEndpoint{hub: s.hub, log: s.log, bytes: int64(s.cfg.MessageBytes)})))
 	mux.HandleFunc("GET /healthz", healthy)
 	mux.HandleFunc("GET /readyz", s.readiness)
 	return s.localOnly(s.classicRoutes(mux))
@@ -67,6 +67,17 @@ func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	writePlain(w, http.StatusOK, "ready")
+}
+
+// unlessDraining refuses what would be sent to connections that are closing.
+func (s *Server) unlessDraining(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			writeProblem(w, http.StatusServiceUnavailable, parley.Unavailable, shuttingDown)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func writePlain(w http.ResponseWriter, status int, text string) {

@@ -18,6 +18,9 @@ import (
 // sendWait bounds how long a request waits for room in the loops' mailboxes.
 const sendWait = 10 * time.Second
 
+// shuttingDown is told with the code Unavailable.
+const shuttingDown = "the server is shutting down"
+
 // sendEndpoint is POST /v1/send: a program's way to send without a connection.
 type sendEndpoint struct {
 	hub   *parley.Hub
@@ -107,7 +110,7 @@ func parseTo(value []byte) (to parley.Address, err error) {
 // fail answers with the problem that err is.
 func (e *sendEndpoint) fail(w http.ResponseWriter, err error) {
 	if errors.Is(err, parley.ErrClosed) {
-		err = &parley.Error{Code: parley.Unavailable, Message: "the server is shutting down"}
+		err = &parley.Error{Code: parley.Unavailable, Message: shuttingDown}
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = &parley.Error{Code: parley.TooLarge, Message: "the body is " + tooLarge.Error()}

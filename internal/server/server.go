@@ -41,7 +41,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg.withDefaults(), log: log, fresh: fresh{conns: make(map[net.Conn]struct{})}}
-	secure, err := s.loadTLS()
+	certificates, err := s.certificates()
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +50,10 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	s.hub = parley.NewHub(s.cfg.hubOptions(log))
 	s.http = s.newHTTP(s.routes())
-	s.http.TLSConfig = secure
+	s.http.TLSConfig = &tls.Config{Certificates: certificates}
 	s.http.ReadTimeout, s.http.WriteTimeout = 30*time.Second, 30*time.Second
 	s.http.ConnState = s.fresh.track
+	s.http.RegisterOnShutdown(s.fresh.close)
 	if s.debugListener != nil {
 		s.debug = s.newHTTP(s.debugRoutes())
 	}
@@ -70,8 +71,8 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 	}
 }
 
-// loadTLS returns nil without --tls-cert.
-func (s *Server) loadTLS() (*tls.Config, error) {
+// certificates returns none without --tls-cert.
+func (s *Server) certificates() ([]tls.Certificate, error) {
 	if s.cfg.TLSCert == "" {
 		return nil, nil
 	}
@@ -79,7 +80,7 @@ func (s *Server) loadTLS() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+	return []tls.Certificate{cert}, nil
 }
 
 func (s *Server) listen() (err error) {
@@ -112,9 +113,9 @@ func (s *Server) DebugAddr() net.Addr {
 // shutdown timeout. It returns nil after a clean drain, and is called once.
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(s.http, s.listener) })
+	group.Go(s.serve)
 	if s.debug != nil {
-		group.Go(func() error { return serve(s.debug, s.debugListener) })
+		group.Go(func() error { return unlessShutDown(s.debug.Serve(s.debugListener)) })
 	}
 	lost := &losses{stats: s.hub.Stats, log: s.log}
 	group.Go(func() error {
@@ -126,17 +127,19 @@ func (s *Server) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// serve returns nil once the server was shut down.
-func serve(server *http.Server, l net.Listener) (err error) {
-	if server.TLSConfig != nil {
-		err = server.ServeTLS(l, "", "")
-	} else {
-		err = server.Serve(l)
+// serve serves --addr until it is shut down.
+func (s *Server) serve() error {
+	if s.cfg.TLSCert != "" {
+		return unlessShutDown(s.http.ServeTLS(s.listener, "", ""))
 	}
+	return unlessShutDown(s.http.Serve(s.listener))
+}
+
+func unlessShutDown(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	return fmt.Errorf("serving: %w", err)
 }
 
 // drain ends everything within the shutdown timeout.
@@ -146,7 +149,6 @@ func (s *Server) drain() error {
 	defer cancel()
 	s.log.Info("stopping", "connections", s.hub.Stats().Connections, "timeout", s.cfg.ShutdownTimeout.String())
 	err := s.hub.Close(ctx)
-	s.http.RegisterOnShutdown(s.fresh.close)
 	if late := s.http.Shutdown(ctx); late != nil {
 		err = errors.Join(err, fmt.Errorf("requests were cut off: %w", late), s.http.Close())
 	}

@@ -1,0 +1,6 @@
+// Command parley runs the messaging server.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

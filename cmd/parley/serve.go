@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/parley-rt/parley/internal/server"
+)
+
+// serveCmd is parley serve. A flag goes before the environment, that before the
+// file, and that before the default.
+type serveCmd struct {
+	File    configFile    `name:"config" placeholder:"FILE" help:"Read flags from a file that holds a JSON object, such as {\"addr\":\"127.0.0.1:9000\"}."`
+	Options server.Config `embed:""`
+}
+
+// Run serves until SIGINT or SIGTERM. A second signal ends the program at once.
+func (c *serveCmd) Run(s streams) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	log := server.NewLogger(s.err, c.Options)
+	srv, err := server.New(c.Options, log)
+	if err != nil {
+		return err
+	}
+	if c.Options.TextTo(s.err) {
+		fmt.Fprint(s.err, srv.Banner(version()))
+	} else {
+		log.Info("listening", "url", srv.URL(), "version", version())
+	}
+	return srv.Run(ctx)
+}

@@ -1,0 +1,73 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"github.com/parley-rt/parley"
+	"github.com/parley-rt/parley/parleytest"
+)
+
+func TestSignalsDrain(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		p := serve(t, "--addr", "127.0.0.1:0")
+		all, bob := parleytest.DialURL(t, p.url+"ws/", nil), parleytest.DialURL(t, p.url+"ws/bob/", nil)
+		p.signal(sig)
+		for _, c := range []*parleytest.Communicator{all, bob} {
+			if got := c.CloseCode(); got != parley.CloseGoingAway {
+				t.Errorf("%v: closed with %v", sig, got)
+			}
+		}
+		if code := p.exit(); code != 0 {
+			t.Errorf("%v: exit code %d after\n%s", sig, code, &p.seen)
+		}
+	}
+}
+
+// TestSecondSignalEndsAtOnce stops a server that waits for a client to answer
+// its close frame.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--addr", "127.0.0.1:0", "--close-timeout=1h", "--shutdown-timeout=1h")
+	p.stubbornClient()
+	p.signal(syscall.SIGINT)
+	p.until("stopping")
+	p.signal(syscall.SIGINT)
+	if code := p.exit(); code != -1 {
+		t.Errorf("exit code %d after\n%s", code, &p.seen)
+	}
+}
+
+func TestDrainThatTimesOut(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--addr", "127.0.0.1:0", "--close-timeout=1h", "--shutdown-timeout=10ms")
+	p.stubbornClient()
+	p.signal(syscall.SIGTERM)
+	if code := p.exit(); code != 1 || !strings.Contains(p.seen.String(), "parley: ") {
+		t.Errorf("exit code %d after\n%s", code, &p.seen)
+	}
+}
+
+// stubbornClient connects and answers nothing.
+func (p *process) stubbornClient() {
+	p.t.Helper()
+	nc, _, _, err := ws.Dial(p.t.Context(), "ws"+strings.TrimPrefix(p.url, "http")+"ws/")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = nc.Close() }) // closed, if the server did
+}
+
+func (p *process) signal(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+}
