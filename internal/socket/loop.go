@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"time"
 )
 
@@ -278,21 +279,24 @@ func (l *Loop) write(c *Conn, data []byte, borrowed bool) {
 		}
 	}
 	cut := cutFrames(data, n) - n // a frame that was begun must go on
+	shared := len(data)
 	if data = data[n:]; borrowed {
-		data = append([]byte(nil), data...)
+		data = bytes.Clone(data)
+		shared = len(data)
 	}
-	l.enqueue(c, o, data[:cut], data[cut:])
+	l.enqueue(c, o, data[:cut], data[cut:], shared)
 }
 
 // enqueue puts in the outbox o, nil where there is none yet, the rest of a
-// frame that was begun, whatever the bound, and of the frames what fits.
-func (l *Loop) enqueue(c *Conn, o *outbox, begun, frames []byte) {
+// frame that was begun, whatever the bound, and of the frames what fits. Both
+// are pieces of a buffer of so many shared bytes.
+func (l *Loop) enqueue(c *Conn, o *outbox, begun, frames []byte, shared int) {
 	fresh := o == nil
 	if fresh {
 		o = &outbox{}
-		o.add(begun, false)
+		o.add(piece(begun, shared), false)
 	}
-	rest, ok := o.offer(frames, l.engine.cfg.QueueBytes)
+	rest, ok := o.offer(frames, l.engine.cfg.QueueBytes, shared)
 	if !ok { // the writer ended meanwhile
 		l.write(c, frames, false)
 		return

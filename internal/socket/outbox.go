@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -37,8 +38,9 @@ func (o *outbox) add(b []byte, last bool) bool {
 }
 
 // offer queues the frames of b that fit under the bound, the first one in any
-// case where nothing is queued, and returns the rest.
-func (o *outbox) offer(b []byte, bound int) (rest []byte, ok bool) {
+// case where nothing is queued, and returns the rest. b is a piece of a buffer of
+// so many shared bytes.
+func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -57,10 +59,19 @@ func (o *outbox) offer(b []byte, bound int) (rest []byte, ok bool) {
 		room = wholeFrames(b, room)
 	}
 	if room > 0 {
-		o.queue = append(o.queue, b[:room])
+		o.queue = append(o.queue, piece(b[:room], shared))
 		o.bytes += room
 	}
 	return b[room:], true
+}
+
+// piece returns what to queue of a shared buffer: b itself, or a copy where b is
+// so small a part that it would keep alive a multiple of what the bound counts.
+func piece(b []byte, shared int) []byte {
+	if 2*len(b) < shared {
+		return bytes.Clone(b)
+	}
+	return b
 }
 
 // wholeFrames returns the length of the frames at the start of b that fit in n.
