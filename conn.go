@@ -36,6 +36,8 @@ type Conn struct {
 	paused atomic.Bool // reading waits for the consumer; set with mu held
 	more   atomic.Bool // the consumer has another message of the same read to handle
 
+	order sync.Mutex // held while joined and the loop are told, so that both hear joins and leaves in one order
+
 	mu      sync.Mutex // guards what follows
 	setup   *setup     // until accepted
 	user    string
@@ -44,6 +46,7 @@ type Conn struct {
 	values  int           // in queue, to deliver
 	running bool          // a goroutine handles events
 	closing bool          // received messages are of no interest any more
+	left    bool          // no address is joined any more
 	over    bool          // the socket is gone
 	ended   bool          // the context is done
 	done    chan struct{} // closed when ended, if anybody asked
@@ -123,8 +126,17 @@ func (c *Conn) Join(to Address, _ *JoinOptions) error {
 }
 
 func (c *Conn) join(to Address) error {
+	if c.later(func() { c.report("join", c.joinNow(to)) }) {
+		return nil
+	}
+	return c.joinNow(to)
+}
+
+func (c *Conn) joinNow(to Address) error {
+	c.order.Lock()
+	defer c.order.Unlock()
 	c.mu.Lock()
-	if c.over {
+	if c.left {
 		c.mu.Unlock()
 		return ErrClosed
 	}
@@ -134,33 +146,34 @@ func (c *Conn) join(to Address) error {
 	}
 	t := c.hub.table.hold(to, c.proto)
 	c.joined = append(c.joined, t)
-	if c.laterLocked(func() { c.report("join", c.sock.Join(t.members)) }) {
-		c.mu.Unlock()
-		return nil
-	}
 	c.mu.Unlock()
 	return sendError(c.sock.Join(t.members))
 }
 
 // Leave ends the membership of a group or of [Everyone], if there is one.
 func (c *Conn) Leave(to Address) {
+	if to.kind != kindGroup && to.kind != kindEveryone {
+		return
+	}
+	if !c.later(func() { c.leaveNow(to) }) {
+		c.leaveNow(to)
+	}
+}
+
+func (c *Conn) leaveNow(to Address) {
+	c.order.Lock()
+	defer c.order.Unlock()
 	c.mu.Lock()
 	i := c.membership(to)
-	if i < 0 || to.kind != kindGroup && to.kind != kindEveryone {
+	if i < 0 {
 		c.mu.Unlock()
 		return
 	}
 	t := c.joined[i]
 	c.joined = slices.Delete(c.joined, i, i+1)
-	leave := func() {
-		c.report("leave", c.sock.Leave(t.members))
-		c.hub.table.release(t)
-	}
-	later := c.laterLocked(leave)
 	c.mu.Unlock()
-	if !later {
-		leave()
-	}
+	c.report("leave", c.sock.Leave(t.members))
+	c.hub.table.release(t)
 }
 
 // membership returns the place of an address in joined, or -1. Called with mu

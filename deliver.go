@@ -2,6 +2,7 @@ package parley
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -60,7 +61,8 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 			}
 			post.Frame = frame
 		}
-		if err := l.hub.engine.Publish(ctx, t.members, post); err != nil {
+		err := l.hub.engine.Publish(ctx, t.members, post)
+		if err != nil && !errors.Is(err, socket.ErrClosed) { // a hub that closed has no members
 			return err
 		}
 	}

@@ -79,20 +79,28 @@ func (e *events) PeerClose(code uint16, _ string) {
 	}
 }
 
-// Closed forgets the connection, and queues Disconnect.
-func (e *events) Closed(code uint16) {
+// Closing forgets the connection's addresses.
+func (e *events) Closing() {
 	c := (*Conn)(e)
 	c.mu.Lock()
-	c.over = true
+	c.left = true
 	joined := c.joined
 	c.joined = nil
-	busy := c.running
-	c.push(event{kind: eventOver, code: CloseCode(code)})
 	c.mu.Unlock()
 	for _, t := range joined {
 		t.members.Forget(&c.sock)
 		c.hub.table.release(t)
 	}
+}
+
+// Closed queues Disconnect.
+func (e *events) Closed(code uint16) {
+	c := (*Conn)(e)
+	c.mu.Lock()
+	c.over = true
+	busy := c.running
+	c.push(event{kind: eventOver, code: CloseCode(code)})
+	c.mu.Unlock()
 	switch {
 	case c.hub.ended.Load():
 		c.end()

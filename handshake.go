@@ -2,6 +2,7 @@ package parley
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha1" // RFC 6455, section 4.2.2
@@ -82,13 +83,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		h.refused(w, c, err)
 		return
 	}
-	nc, early, err := upgrade(w, r, c.subprotocol, h.hub.opts.Limits.HandshakeTimeout)
+	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.subprotocol)
+	nc, early, err := takeOver(w)
 	if err != nil {
 		h.hub.log.Debug("parley: upgrade failed", "conn", c.ID(), "err", err)
 		c.abandon()
 		return
 	}
-	c.accept(nc, early)
+	c.accept(nc, early, response)
 }
 
 // refused answers a request whose Connect failed.
@@ -100,15 +102,17 @@ func (h *handler) refused(w http.ResponseWriter, c *Conn, err error) {
 	http.Error(w, told.Error(), told.Code.HTTPStatus())
 }
 
-// accept starts the connection: what Connect asked for happens, then it is read.
-func (c *Conn) accept(nc net.Conn, early []byte) {
-	if err := c.hub.engine.Open(&c.sock, nc, early, (*events)(c)); err != nil {
+// accept starts the connection: what Connect asked for happens, then the
+// handshake is answered, and the connection read.
+func (c *Conn) accept(nc net.Conn, early, response []byte) {
+	if err := c.hub.engine.Open(&c.sock, nc, early, response, (*events)(c)); err != nil {
 		_ = nc.Close() // the hub is closed, and the error of that is told to nobody
 		c.abandon()
 		return
 	}
 	for c.settle() {
 	}
+	c.report("accept", c.sock.Accept())
 	select {
 	case <-c.hub.closing: // CloseAll may have come too early for this one
 		c.shut(uint16(c.hub.opts.ShutdownCode), shutdownReason)
@@ -146,15 +150,11 @@ func (c *Conn) abandon() {
 	c.disconnect(CloseAbnormal)
 }
 
-// forget undoes what Connect joined.
+// forget drops what Connect asked for.
 func (c *Conn) forget() {
 	c.mu.Lock()
-	joined := c.joined
-	c.joined, c.over, c.setup = nil, true, nil
-	c.mu.Unlock()
-	for _, t := range joined {
-		c.hub.table.release(t)
-	}
+	defer c.mu.Unlock()
+	c.left, c.over, c.setup = true, true, nil
 }
 
 // checkHandshake returns the status and the problem of a request that is not an
@@ -202,10 +202,9 @@ func chooseSubprotocol(r *http.Request, spoken []string) string {
 	return ""
 }
 
-// upgrade takes the connection from net/http and answers the handshake. early
-// is what the client sent right behind it.
-func upgrade(w http.ResponseWriter, r *http.Request, subprotocol string, timeout time.Duration) (nc net.Conn, early []byte, err error) {
-	header := w.Header().Clone()
+// takeOver takes the connection from net/http. early is what the client sent
+// right behind the handshake.
+func takeOver(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
 	nc, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, "this server cannot upgrade the connection", http.StatusInternalServerError)
@@ -213,10 +212,10 @@ func upgrade(w http.ResponseWriter, r *http.Request, subprotocol string, timeout
 	}
 	early, err = peekBuffered(buffered.Reader)
 	if err == nil {
-		err = writeUpgrade(nc, header, r.Header.Get("Sec-WebSocket-Key"), subprotocol, timeout)
+		err = nc.SetDeadline(time.Time{}) // net/http's
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("answering the handshake: %w", err), nc.Close())
+		return nil, nil, errors.Join(fmt.Errorf("taking the connection: %w", err), nc.Close())
 	}
 	return nc, early, nil
 }
@@ -230,8 +229,11 @@ func peekBuffered(r *bufio.Reader) ([]byte, error) {
 	return slices.Clone(b), err
 }
 
-func writeUpgrade(nc net.Conn, header http.Header, key, subprotocol string, timeout time.Duration) error {
+// upgradeResponse returns the answer to a handshake (RFC 6455, section 4.2.2)
+// with the headers that middleware set.
+func upgradeResponse(set http.Header, key, subprotocol string) []byte {
 	sum := sha1.Sum([]byte(key + handshakeGUID))
+	header := set.Clone()
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
 	header.Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(sum[:]))
@@ -239,17 +241,9 @@ func writeUpgrade(nc net.Conn, header http.Header, key, subprotocol string, time
 	if subprotocol != "" {
 		header.Set("Sec-WebSocket-Protocol", subprotocol)
 	}
-	var response strings.Builder
+	var response bytes.Buffer // writing to it does not fail
 	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	if err := header.Write(&response); err != nil {
-		return err
-	}
+	_ = header.Write(&response)
 	response.WriteString("\r\n")
-	if err := nc.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return err
-	}
-	if _, err := nc.Write([]byte(response.String())); err != nil {
-		return err
-	}
-	return nc.SetDeadline(time.Time{})
+	return response.Bytes()
 }

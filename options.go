@@ -55,7 +55,7 @@ type Limits struct {
 	DeliverQueue   int // messages waiting for a Deliverer; beyond it, SlowReader applies. Default 256
 	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
 
-	HandshakeTimeout time.Duration // the time Connect and the response may take. Default 10 s
+	HandshakeTimeout time.Duration // the time Connect may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection. Default 10 s
 	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
 	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. At most an hour. Default 25 s

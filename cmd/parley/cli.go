@@ -31,7 +31,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if code, ok := errors.AsType[exited](err); ok {
 		return int(code)
 	}
-	fmt.Fprintf(stderr, "parley: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	told := strings.TrimPrefix(err.Error(), "parley: ") // as errors of the library begin
+	fmt.Fprintf(stderr, "parley: %s\n", strings.ReplaceAll(told, "\n", "; "))
 	return 1
 }
 

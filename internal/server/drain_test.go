@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -38,12 +39,8 @@ func TestReadinessGoesFirst(t *testing.T) {
 	s := start(t, server.Config{Limits: server.Limits{CloseTimeout: time.Minute}})
 	stubborn, ended := stubbornClient(t, s), make(chan error, 1)
 	go func() { ended <- s.stop() }()
-	frame, err := ws.ReadFrame(stubborn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code, _ := ws.ParseCloseFrameData(frame.Payload); code != ws.StatusGoingAway {
-		t.Errorf("closed with %d", code)
+	if got := closeCode(t, stubborn); got != ws.StatusGoingAway {
+		t.Errorf("closed with %d", got)
 	}
 	if got := s.get("/readyz").status; got != http.StatusServiceUnavailable {
 		t.Errorf("/readyz: %d", got)
@@ -81,6 +78,21 @@ func stubbornClient(t *testing.T, s *running) net.Conn {
 	}
 	t.Cleanup(func() { _ = nc.Close() }) // the test may have
 	return nc
+}
+
+// closeCode reads a close frame, without answering it.
+func closeCode(t *testing.T, r io.Reader) ws.StatusCode {
+	t.Helper()
+	header, err := ws.ReadHeader(r)
+	if err != nil || header.OpCode != ws.OpClose || header.Length > 125 {
+		t.Fatalf("got %+v, %v", header, err)
+	}
+	payload := make([]byte, header.Length)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		t.Fatal(err)
+	}
+	code, _ := ws.ParseCloseFrameData(payload)
+	return code
 }
 
 // TestDrainOfUnusedConnection stops with a connection open on which no request

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,14 +71,20 @@ func TestSlowReaderIsToldOf(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, server.Config{Limits: server.Limits{SendQueueBytes: 1, SlowReader: policy}})
-			slow := parleytest.DialURL(t, s.url("/ws/"), &parleytest.Options{Unread: 1})
+			dialer := ws.Dialer{NetDial: dialSmall}
+			slow, _, _, err := dialer.Dial(t.Context(), "ws"+strings.TrimPrefix(s.url("/ws/"), "http"))
+			if err != nil {
+				t.Fatal(err)
+			}
 			fast := s.dial("/ws/")
 			data := make([]byte, 1<<20)
-			for range 24 {
+			for range 12 {
 				fast.SendBinary(data)
 				fast.ReceiveBinary()
 			}
-			slow.Cut()
+			if err := slow.Close(); err != nil {
+				t.Error(err)
+			}
 			if err := s.stop(); err != nil {
 				t.Error(err)
 			}
@@ -86,6 +94,15 @@ func TestSlowReaderIsToldOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dialSmall connects with a receive buffer that the kernel does not enlarge.
+func dialSmall(ctx context.Context, network, addr string) (net.Conn, error) {
+	nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return nc, nc.(*net.TCPConn).SetReadBuffer(16 << 10)
 }
 
 func TestNothingLostNothingLogged(t *testing.T) {
@@ -99,5 +116,14 @@ func TestNothingLostNothingLogged(t *testing.T) {
 	}
 	if log := s.log.String(); strings.Contains(log, "lost") {
 		t.Error(log)
+	}
+}
+
+func TestHeaderBytes(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Config{})
+	got := s.do(http.MethodGet, s.url("/"), "", map[string]string{"X-Large": strings.Repeat("x", 64<<10)})
+	if got.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%+v", got)
 	}
 }

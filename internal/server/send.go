@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -38,7 +39,7 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusUnsupportedMediaType, parley.BadRequest, "the Content-Type must be application/json")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.bytes))
+	body, err := e.body(w, r)
 	if err == nil {
 		err = e.send(r.Context(), body)
 	}
@@ -47,6 +48,17 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, "application/json", map[string]string{"state": stateSent})
+}
+
+func (e *sendEndpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.bytes))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, &parley.Error{Code: parley.TooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", e.bytes)}
+	}
+	if err != nil {
+		return nil, badRequest("the body did not arrive: " + err.Error())
+	}
+	return body, nil
 }
 
 func (e *sendEndpoint) send(ctx context.Context, body []byte) error {
@@ -111,9 +123,6 @@ func parseTo(value []byte) (to parley.Address, err error) {
 func (e *sendEndpoint) fail(w http.ResponseWriter, err error) {
 	if errors.Is(err, parley.ErrClosed) {
 		err = &parley.Error{Code: parley.Unavailable, Message: shuttingDown}
-	}
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		err = &parley.Error{Code: parley.TooLarge, Message: "the body is " + tooLarge.Error()}
 	}
 	told, ok := errors.AsType[*parley.Error](err)
 	if !ok {

@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,6 +139,30 @@ func TestSendBoundsTheBody(t *testing.T) {
 	wantProblem(t, s.send(body(1<<20+1)), http.StatusRequestEntityTooLarge, "too_large")
 	small := start(t, server.Config{Limits: server.Limits{MessageBytes: 100}})
 	wantProblem(t, small.send(body(101)), http.StatusRequestEntityTooLarge, "too_large")
+}
+
+// TestSendOfHalfABody has a client give up, which is no fault of the server's.
+func TestSendOfHalfABody(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Config{})
+	nc, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	const half = "POST /v1/send HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+	if _, err := nc.Write([]byte(half)); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(nc); err != nil || !strings.Contains(string(answer), "400 Bad Request") {
+		t.Errorf("got %v, %s", err, answer)
+	}
+	if log := s.log.String(); strings.Contains(log, "ERROR") {
+		t.Error(log)
+	}
 }
 
 func TestSendWantsPOSTAndJSON(t *testing.T) {

@@ -26,6 +26,7 @@ func (l *Loop) closeConn(c *Conn, code uint16, reason string) {
 	if c.closeCode == 0 {
 		c.closeCode = code
 	}
+	l.forget(c)
 	l.expire(c)
 	frame := closeFrame(code, reason)
 	if c.broken || l.writeLast(c, frame) {
@@ -140,6 +141,15 @@ func (l *Loop) expired(now time.Time) {
 	l.closing = slices.Delete(l.closing, 0, n)
 }
 
+// forget takes c out of its topics.
+func (l *Loop) forget(c *Conn) {
+	for i := len(c.memberships) - 1; i >= 0; i-- {
+		l.removeMembership(c, i)
+	}
+	c.memberships = nil
+	c.handler.Closing()
+}
+
 // finalize ends and forgets a connection. The code is what its handler hears
 // unless a close code was settled before.
 func (l *Loop) finalize(c *Conn, code uint16) {
@@ -149,11 +159,10 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 	if c.closeCode != 0 {
 		code = c.closeCode
 	}
-	c.state = stateClosed
-	for i := len(c.memberships) - 1; i >= 0; i-- {
-		l.removeMembership(c, i)
+	if c.state != stateClosing {
+		l.forget(c)
 	}
-	c.memberships = nil
+	c.state = stateClosed
 	l.wheel.remove(c)
 	c.transport.close(l.engine)
 	c.handler.Closed(code)

@@ -95,7 +95,7 @@ func TestCloseOfEngineDuringOpen(t *testing.T) {
 		opened := make(chan bool)
 		go func() {
 			c := &Conn{}
-			err := e.Open(c, server, nil, h)
+			err := e.Open(c, server, nil, nil, h)
 			if err == nil {
 				c.Resume()
 			}

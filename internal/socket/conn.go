@@ -54,6 +54,12 @@ const (
 	stateClosed
 )
 
+// Accept writes the response of the handshake, and what was held behind it. It
+// is called once.
+func (c *Conn) Accept() error {
+	return c.loop.put(background, post{kind: postAccept, conn: c})
+}
+
 // Write queues one frame for this connection. Where its loop's mailbox is full
 // it waits until ctx ends.
 func (c *Conn) Write(ctx context.Context, frame []byte, more bool) error {

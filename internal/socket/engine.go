@@ -68,14 +68,19 @@ func NewEngine(cfg Config) *Engine {
 // Stats returns the engine's counters.
 func (e *Engine) Stats() *Stats { return &e.stats }
 
-// Open makes c the WebSocket connection whose handshake was done on nc, and
-// which the engine owns from now on. Nothing is read before c.Resume.
-// early holds what was read of nc past the handshake.
-func (e *Engine) Open(c *Conn, nc net.Conn, early []byte, h Handler) error {
+// Open makes c the WebSocket connection whose handshake was done on nc, all but
+// for the response, and which the engine owns from now on. early holds what was
+// read of nc past the handshake. Nothing is written before c.Accept, so that
+// what c joins until then is in force when the peer sees the response, and
+// nothing is read before c.Resume.
+func (e *Engine) Open(c *Conn, nc net.Conn, early, response []byte, h Handler) error {
 	c.loop = e.loops[int(e.next.Add(1))%len(e.loops)]
 	c.nc, c.early, c.handler = nc, early, h
 	c.transport = newTransport(c)
 	c.seen.Store(true) // no ping was sent that could be missed
+	held := &outbox{}
+	held.add(response, false)
+	c.out.Store(held)
 	return c.loop.put(background, post{kind: postOpen, conn: c})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ func (r *recorder) PeerClose(code uint16, _ string) {
 }
 
 func (r *recorder) Deliver(value any) bool { return r.deliver == nil || r.deliver(value) }
+
+func (*recorder) Closing() {}
 
 func (r *recorder) Closed(code uint16) { r.closed <- code }
 
@@ -60,8 +63,14 @@ func open(t *testing.T, e *Engine, nc net.Conn, h Handler) *Conn {
 	t.Helper()
 	c := &Conn{}
 	c.ID[0], c.ID[1] = byte(e.next.Load()), byte(e.next.Load()>>8)+1
-	if err := e.Open(c, nc, nil, h); err != nil {
+	if err := e.Open(c, nc, nil, nil, h); err != nil {
 		t.Fatal(err)
+	}
+	if err := c.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	for c.out.Load() != nil { // the response, none, is being written
+		runtime.Gosched()
 	}
 	return c
 }

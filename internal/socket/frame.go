@@ -2,6 +2,7 @@ package socket
 
 import (
 	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -39,11 +40,13 @@ func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
 }
 
 // closeFrame returns a close frame. No code (0 or 1005) is an empty payload;
-// a reason too long for a control frame is cut at a character.
+// a reason too long for a control frame is cut at a character. What is not
+// UTF-8 in it is replaced.
 func closeFrame(code uint16, reason string) []byte {
 	if code == 0 || code == codeNoStatus {
 		return ws.CompiledClose
 	}
+	reason = strings.ToValidUTF8(reason, "\ufffd")
 	for len(reason) > maxControl-2 {
 		_, n := utf8.DecodeLastRuneInString(reason)
 		reason = reason[:len(reason)-n]
@@ -74,11 +77,13 @@ func cutFrames(b []byte, n int) int {
 	return end
 }
 
-// countFrames returns how many frames b holds.
+// countFrames returns how many data frames b holds.
 func countFrames(b []byte) (n int) {
 	for len(b) > 0 {
+		if !ws.OpCode(b[0] & 0xf).IsControl() {
+			n++
+		}
 		b = b[frameLen(b):]
-		n++
 	}
 	return n
 }

@@ -13,6 +13,7 @@ const (
 	postJoin
 	postLeave
 	postOpen
+	postAccept
 	postClose
 	postFail       // the peer broke the protocol: close, and read no more
 	postPeerClosed // the peer's close frame arrived
@@ -129,6 +130,10 @@ func (l *Loop) handle(p *post) {
 	case postOpen:
 		c.state = stateOpen
 		l.wheel.add(c)
+	case postAccept:
+		if c.state != stateClosed {
+			l.startOutbox(c, c.out.Load())
+		}
 	case postClose:
 		l.closeConn(c, p.code, p.reason)
 	case postFail:

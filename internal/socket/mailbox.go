@@ -38,13 +38,13 @@ func (m *mailbox) init(limit int) {
 }
 
 // put queues p. Where there is no room it waits until ctx ends; its error is
-// then ctx's cause.
+// then ctx.Err().
 func (m *mailbox) put(ctx context.Context, p post) error {
 	cost := min(int64(len(p.data))+postCost, m.limit)
 	if !m.room.TryAcquire(cost) {
 		m.release()
 		if err := m.room.Acquire(ctx, cost); err != nil {
-			return context.Cause(ctx)
+			return err
 		}
 	}
 	m.mu.Lock()

@@ -52,8 +52,12 @@ type Handler interface {
 	// Deliver is given the value of a post to a topic that the connection
 	// joined for values instead of frames. False says that its queue is full.
 	Deliver(value any) bool
-	// Closed says that the connection is over and forgotten. It is called
-	// exactly once, and nothing is delivered after it.
+	// Closing says that the connection has left its topics and is sent nothing
+	// any more but our close frame, if that. It is called exactly once, before
+	// the peer can know.
+	Closing()
+	// Closed says that the connection is over. It is called exactly once, after
+	// Closing.
 	Closed(code uint16)
 }
 

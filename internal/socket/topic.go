@@ -61,7 +61,7 @@ func (t *Topic) Empty() bool {
 
 // join runs on the loop.
 func (l *Loop) join(c *Conn, t *Topic) {
-	if c.state == stateClosed {
+	if c.state != stateOpen {
 		return
 	}
 	p := &t.parts[l.index]

@@ -1,0 +1,103 @@
+package parley_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/parley-rt/parley"
+)
+
+// TestConformanceClose holds the server to RFC 6455, sections 5.5.1 and 7.
+func TestConformanceClose(t *testing.T) {
+	cases := []breach{
+		{"5.5.1 empty close", frame(fin|opClose, ""), []string{"close"}},
+		{"5.5.1 close with one byte", frame(fin|opClose, "\x03"), []string{"close 1002"}},
+		{"5.5.1 close with a reason", closing(1000, "bye"), []string{"close 1000"}},
+		{"5.5.1 close with the longest reason", closing(1000, long(123)), []string{"close 1000"}},
+		{"5.5.1 close with a reason in UTF-8", closing(3000, "größe €"), []string{"close 3000"}},
+		{"5.5.1 close with a reason that is not UTF-8", closing(1000, "\xff"), []string{"close 1007"}},
+		{"5.5.1 close with a reason that is cut in a character", closing(1000, "\xe2\x82"), []string{"close 1007"}},
+		{"5.5.1 messages before a close are answered", text("a") + frame(opText, "b") + frame(fin|opMore, "c") + closing(1001, ""),
+			[]string{`text "a"`, `text "bc"`, "close 1001"}},
+		{"5.5.1 data after a close is ignored", closing(1000, "") + text("a"), []string{"close 1000"}},
+		{"5.5.1 breaches after a close are ignored", closing(1000, "") + "\xff\xff\xff", []string{"close 1000"}},
+		{"5.5.1 a second close is ignored", closing(1000, "") + closing(1001, ""), []string{"close 1000"}},
+		{"7.1.7 a close after a failure is ignored", frame(fin|3, "") + closing(1000, ""), []string{"close 1002"}},
+	}
+	for _, code := range []uint16{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999} {
+		cases = append(cases, breach{fmt.Sprintf("7.4 close code %d", code), closing(code, "why"), []string{fmt.Sprintf("close %d", code)}})
+	}
+	for _, code := range []uint16{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 32768, 65535} {
+		cases = append(cases, breach{fmt.Sprintf("7.4 close code %d", code), closing(code, "why"), []string{"close 1002"}})
+	}
+	conform(t, cases)
+}
+
+// leaver closes its connection when it is told to, and then tries to go on.
+type leaver struct {
+	parley.Base
+	code chan parley.CloseCode
+}
+
+func (l leaver) Receive(c *parley.Conn, m parley.Message) error {
+	if err := c.Close(parley.CloseKicked, "go"); err != nil {
+		return err
+	}
+	return c.Reply(m)
+}
+
+func (l leaver) Disconnect(_ *parley.Conn, code parley.CloseCode) { l.code <- code }
+
+// TestConformanceServerCloses holds a server that closes first to RFC 6455,
+// sections 5.5.1 and 7.1: its close frame is its last, it takes what still
+// comes until the client's, and then ends TCP.
+func TestConformanceServerCloses(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		for name, rest := range map[string]string{
+			"close at once":            closing(4003, ""),
+			"close of another code":    closing(1000, ""),
+			"messages before":          text("b") + text("c") + closing(1000, ""),
+			"ping before":              ping("p") + closing(1000, ""),
+			"a message that was begun": frame(opText, "b") + closing(1000, ""),
+			"a breach":                 "\x81\x01b",
+			"no close frame":           "",
+		} {
+			t.Run(transport+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				l := leaver{code: make(chan parley.CloseCode, 1)}
+				w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return l }).open(t)
+				w.send(text("a"))
+				w.expect("close 4003")
+				w.send(rest)
+				if rest == "" {
+					w.endWriting()
+				}
+				w.expect("eof")
+				_ = w.nc.Close()
+				if code := await(t, l.code, "Disconnect"); code != parley.CloseKicked {
+					t.Errorf("Disconnect got %v, want %v", code, parley.CloseKicked)
+				}
+			})
+		}
+	}
+}
+
+// TestConformanceTCPEnds lets clients answer a failure late or not at all.
+func TestConformanceFailureEndsTCP(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			code := make(chan parley.CloseCode, 1)
+			w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return leaver{code: code} }).open(t)
+			w.send(frame(fin|opMore, "a"))
+			w.expect("close 1002", "eof")
+			w.send(closing(1002, ""), text("ignored"))
+			_ = w.nc.Close()
+			if got := await(t, code, "Disconnect"); got != parley.CloseProtocolError {
+				t.Errorf("Disconnect got %v, want %v", got, parley.CloseProtocolError)
+			}
+		})
+	}
+}
