@@ -34,7 +34,7 @@ bench-test:
 	cd bench && go test ./...
 
 e2e: build ## the page and the examples in a real browser, and foreign clients
-	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=../bin/parley npm test
+	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=$(CURDIR)/bin/parley npm test
 
 fuzz: ## each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)
@@ -43,4 +43,4 @@ bench: ## measures this server and its peers, and writes docs/performance.md; ta
 	cd bench && go run .
 
 screenshot: build ## takes docs/screenshot.png anew
-	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=../bin/parley npm run screenshot
+	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=$(CURDIR)/bin/parley npm run screenshot
