@@ -37,7 +37,6 @@ func pipeRaw(t testing.TB, handler http.Handler) (w *wire, writes *counted) {
 type hijack struct {
 	header http.Header
 	nc     net.Conn
-	status int
 	sync.Once
 }
 

@@ -53,7 +53,10 @@ func FuzzJSON(f *testing.F) {
 		w := &wire{t, w.nc, w.r}
 		extend(t, w)
 		w.send(frame(first, input))
-		_, answer, err := w.read()
+		op, answer, err := w.read()
+		for ; op == opPing; op, answer, err = w.read() {
+			w.send(frame(fin|opPong, ""))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // recorder is a Handler that tells a test what happens. Its functions may be
@@ -160,3 +162,13 @@ func (s *stuckConn) Close() error {
 func (s *stuckConn) SetWriteDeadline(time.Time) error { return nil }
 
 var errTest = errors.New("made by the test")
+
+// readFrame reads a frame that the engine wrote.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(r, f.Payload)
+	return f, err
+}

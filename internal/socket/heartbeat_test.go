@@ -34,7 +34,7 @@ func beating() Config {
 // frames reads the server's frames until the connection ends.
 func frames(client net.Conn) (opcodes []ws.OpCode) {
 	for {
-		f, err := ws.ReadFrame(client)
+		f, err := readFrame(client)
 		if err != nil {
 			return opcodes
 		}
@@ -72,7 +72,7 @@ func TestHeartbeatSparesTheLiving(t *testing.T) {
 	for name, answer := range map[string]func(client net.Conn){
 		"pongs": func(client net.Conn) {
 			for {
-				f, err := ws.ReadFrame(client)
+				f, err := readFrame(client)
 				if err != nil {
 					return
 				}

@@ -50,7 +50,7 @@ func TestDropSlow(t *testing.T) {
 			}
 			received, last := 0, -1
 			for received+dropped < total {
-				f, err := ws.ReadFrame(client)
+				f, err := readFrame(client)
 				check(t, err)
 				if f.Header.OpCode.IsControl() {
 					continue
@@ -64,7 +64,7 @@ func TestDropSlow(t *testing.T) {
 			}
 			check(t, c.Write(t.Context(), Frame(false, []byte("goes on")), false))
 			for {
-				f, err := ws.ReadFrame(client)
+				f, err := readFrame(client)
 				check(t, err)
 				if string(f.Payload) == "goes on" {
 					break
@@ -99,7 +99,7 @@ func TestCloseSlow(t *testing.T) {
 	got := make(chan int)
 	go func() {
 		for {
-			f, err := ws.ReadFrame(client)
+			f, err := readFrame(client)
 			if err != nil {
 				return
 			}
@@ -113,7 +113,7 @@ func TestCloseSlow(t *testing.T) {
 		}
 	}
 	for {
-		f, err := ws.ReadFrame(slowClient)
+		f, err := readFrame(slowClient)
 		check(t, err)
 		if f.Header.OpCode == ws.OpClose {
 			if code := binary.BigEndian.Uint16(f.Payload); code != cfg.SlowCloseCode {
@@ -145,7 +145,7 @@ func TestLargeFrameIsTaken(t *testing.T) {
 			}
 			c := open(t, e, nc, newRecorder())
 			check(t, c.Write(t.Context(), numbered(4), false))
-			f, err := ws.ReadFrame(client)
+			f, err := readFrame(client)
 			check(t, err)
 			if len(f.Payload) != 70_000 || e.Stats().SlowClosed.Load() != 0 {
 				t.Errorf("got %d bytes, %d connections too slow", len(f.Payload), e.Stats().SlowClosed.Load())
@@ -184,14 +184,14 @@ func TestOutboxHandover(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	in := &stutter{client, r}
 	for i := range total {
-		f, err := ws.ReadFrame(in)
+		f, err := readFrame(in)
 		check(t, err)
 		if got := int(binary.BigEndian.Uint64(f.Payload)); got != i || len(f.Payload) != 8+i%400 {
 			t.Fatalf("got frame %d of %d bytes, want %d", got, len(f.Payload), i)
 		}
 	}
 	check(t, await(t, failed, "the sender"))
-	if f, err := ws.ReadFrame(in); err != nil || f.Header.OpCode != ws.OpClose {
+	if f, err := readFrame(in); err != nil || f.Header.OpCode != ws.OpClose {
 		t.Errorf("got %v and %v, want a close frame", f.Header, err)
 	}
 }
