@@ -246,6 +246,21 @@ func TestHandshakeTimeout(t *testing.T) {
 			})
 		})
 	}
+	t.Run("returns its context's error", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			hub := newHub(t, &parley.Options{Limits: limits})
+			w, _ := pipeRaw(t, hub.Handler(func() parley.Consumer {
+				return consumer{connect: func(c *parley.Conn) error {
+					<-c.Request().Context().Done()
+					return c.Request().Context().Err()
+				}}
+			}))
+			if got := w.response().StatusCode; got != http.StatusServiceUnavailable {
+				t.Errorf("got status %d, want 503", got)
+			}
+		})
+	})
 	t.Run("answer not read", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -274,16 +289,22 @@ func TestTimeouts(t *testing.T) {
 		stats   parley.Stats
 	}{
 		"WriteTimeout": {
-			parley.Limits{WriteTimeout: 2 * time.Second}, func(c *parley.Conn, m parley.Message) error { return c.Reply(m) }, false,
-			parley.CloseNoProgress, 2 * time.Second, parley.Stats{SlowClosed: 1},
+			parley.Limits{WriteTimeout: 2 * time.Second},
+			func(c *parley.Conn, m parley.Message) error { return c.Reply(m) }, false,
+			parley.CloseNoProgress, 2 * time.Second,
+			parley.Stats{SlowClosed: 1},
 		},
 		"CloseTimeout": {
-			parley.Limits{CloseTimeout: 3 * time.Second}, func(c *parley.Conn, _ parley.Message) error { return c.Close(4003, "") }, true,
-			parley.CloseKicked, 3 * time.Second, parley.Stats{},
+			parley.Limits{CloseTimeout: 3 * time.Second},
+			func(c *parley.Conn, _ parley.Message) error { return c.Close(4003, "") }, true,
+			parley.CloseKicked, 3 * time.Second,
+			parley.Stats{},
 		},
 		"PingInterval": {
-			parley.Limits{PingInterval: 4 * time.Second}, func(*parley.Conn, parley.Message) error { return nil }, true,
-			parley.CloseAbnormal, 12 * time.Second, parley.Stats{DeadClosed: 1},
+			parley.Limits{PingInterval: 4 * time.Second},
+			func(*parley.Conn, parley.Message) error { return nil }, true,
+			parley.CloseAbnormal, 12 * time.Second,
+			parley.Stats{DeadClosed: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,10 @@ func TestConformanceClose(t *testing.T) {
 		{"5.5.1 close with a reason in UTF-8", closing(3000, "größe €"), []string{"close 3000"}},
 		{"5.5.1 close with a reason that is not UTF-8", closing(1000, "\xff"), []string{"close 1007"}},
 		{"5.5.1 close with a reason that is cut in a character", closing(1000, "\xe2\x82"), []string{"close 1007"}},
-		{"5.5.1 messages before a close are answered", text("a") + frame(opText, "b") + frame(fin|opMore, "c") + closing(1001, ""),
-			[]string{`text "a"`, `text "bc"`, "close 1001"}},
+		{
+			"5.5.1 messages before a close are answered", text("a") + frame(opText, "b") + frame(fin|opMore, "c") + closing(1001, ""),
+			[]string{`text "a"`, `text "bc"`, "close 1001"},
+		},
 		{"5.5.1 data after a close is ignored", closing(1000, "") + text("a"), []string{"close 1000"}},
 		{"5.5.1 breaches after a close are ignored", closing(1000, "") + "\xff\xff\xff", []string{"close 1000"}},
 		{"5.5.1 a second close is ignored", closing(1000, "") + closing(1001, ""), []string{"close 1000"}},

@@ -37,8 +37,10 @@ func TestConformanceFrames(t *testing.T) {
 		{"5.2 64-bit length of all bits", framed(fin|opBinary, 8, 1<<64-1), []string{"close 1002"}},
 
 		{"5.4 two fragments", frame(opText, "a") + frame(fin|opMore, "b"), []string{`text "ab"`}},
-		{"5.4 many fragments", frame(opBinary, "a") + strings.Repeat(frame(opMore, "b"), 100) + frame(fin|opMore, "c"),
-			[]string{fmt.Sprintf("binary %q", "a"+strings.Repeat("b", 100)+"c")}},
+		{
+			"5.4 many fragments", frame(opBinary, "a") + strings.Repeat(frame(opMore, "b"), 100) + frame(fin|opMore, "c"),
+			[]string{fmt.Sprintf("binary %q", "a"+strings.Repeat("b", 100)+"c")},
+		},
 		{"5.4 empty first fragment", frame(opText, "") + frame(fin|opMore, "b"), []string{`text "b"`}},
 		{"5.4 empty last fragment", frame(opBinary, "a") + frame(fin|opMore, ""), []string{`binary "a"`}},
 		{"5.4 empty fragments alone", frame(opText, "") + frame(opMore, "") + frame(fin|opMore, ""), []string{`text ""`}},
@@ -50,8 +52,10 @@ func TestConformanceFrames(t *testing.T) {
 		{"5.4 continuation of nothing", frame(fin|opMore, "a"), []string{"close 1002"}},
 		{"5.4 continuation of nothing, not the last", frame(opMore, "a"), []string{"close 1002"}},
 		{"5.4 continuation of a whole message", text("a") + frame(fin|opMore, "b"), []string{`?text "a"`, "close 1002"}},
-		{"5.4 continuation of a finished message", frame(opText, "a") + frame(fin|opMore, "b") + frame(fin|opMore, "c"),
-			[]string{`?text "ab"`, "close 1002"}},
+		{
+			"5.4 continuation of a finished message", frame(opText, "a") + frame(fin|opMore, "b") + frame(fin|opMore, "c"),
+			[]string{`?text "ab"`, "close 1002"},
+		},
 		{"5.4 text within a fragmented message", frame(opText, "a") + text("b"), []string{"close 1002"}},
 		{"5.4 binary within a fragmented message", frame(opText, "a") + frame(fin|opBinary, "b"), []string{"close 1002"}},
 		{"5.4 fragment within a fragmented message", frame(opBinary, "a") + frame(opBinary, "b"), []string{"close 1002"}},
@@ -65,8 +69,10 @@ func TestConformanceFrames(t *testing.T) {
 	for _, n := range []int{0, 1, 124, 125, 126, 127, 128, 65535, 65536, messageLimit} {
 		cases = append(cases,
 			breach{fmt.Sprintf("5.6 text of %d bytes", n), text(long(n)), []string{inWords(opText, []byte(long(n)))}},
-			breach{fmt.Sprintf("5.6 binary of %d bytes", n), frame(fin|opBinary, "\xff"+long(n)[min(1, n):]),
-				[]string{inWords(opBinary, []byte("\xff"+long(n)[min(1, n):]))}})
+			breach{
+				fmt.Sprintf("5.6 binary of %d bytes", n), frame(fin|opBinary, "\xff"+long(n)[min(1, n):]),
+				[]string{inWords(opBinary, []byte("\xff"+long(n)[min(1, n):]))},
+			})
 	}
 	conform(t, cases)
 }
@@ -105,14 +111,22 @@ func TestConformanceLimit(t *testing.T) {
 		{"10.4 one frame that has only begun", framed(fin|opText, 8, messageLimit+1), []string{"close 1009"}},
 		{"10.4 a frame that says 2^62 bytes", framed(fin|opBinary, 8, 1<<62), []string{"close 1009"}},
 		{"10.4 a frame that says 2^63-1 bytes", framed(opBinary, 8, 1<<63-1), []string{"close 1009"}},
-		{"10.4 fragments of the limit", frame(opText, half) + frame(fin|opMore, half),
-			[]string{inWords(opText, []byte(half+half))}},
-		{"10.4 fragments past the limit", frame(opText, half) + frame(opMore, half) + framed(fin|opMore, 0, 1),
-			[]string{"close 1009"}},
+		{
+			"10.4 fragments of the limit", frame(opText, half) + frame(fin|opMore, half),
+			[]string{inWords(opText, []byte(half+half))},
+		},
+		{
+			"10.4 fragments past the limit", frame(opText, half) + frame(opMore, half) + framed(fin|opMore, 0, 1),
+			[]string{"close 1009"},
+		},
 		{"10.4 many fragments", frame(opBinary, "") + strings.Repeat(frame(opMore, half), 3), []string{"close 1009"}},
-		{"10.4 control frames do not count", frame(opText, half) + ping("p") + frame(fin|opMore, half),
-			[]string{`pong "p"`, inWords(opText, []byte(half+half))}},
-		{"10.4 a message after one of the limit", text(half+half) + text("a"),
-			[]string{inWords(opText, []byte(half+half)), `text "a"`}},
+		{
+			"10.4 control frames do not count", frame(opText, half) + ping("p") + frame(fin|opMore, half),
+			[]string{`pong "p"`, inWords(opText, []byte(half+half))},
+		},
+		{
+			"10.4 a message after one of the limit", text(half+half) + text("a"),
+			[]string{inWords(opText, []byte(half+half)), `text "a"`},
+		},
 	})
 }

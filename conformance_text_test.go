@@ -42,8 +42,11 @@ func TestConformanceText(t *testing.T) {
 			breach{"5.6 " + name + " in binary", frame(fin|opBinary, bad), []string{fmt.Sprintf("binary %q", bad)}},
 			breach{"5.6 " + name + " in binary fragments", frame(opBinary, bad) + frame(fin|opMore, bad), []string{fmt.Sprintf("binary %q", bad+bad)}})
 		for i := 1; i < len(bad); i++ {
-			cases = append(cases, breach{fmt.Sprintf("8.1 %s, cut at %d", name, i),
-				frame(opText, "a"+bad[:i]) + frame(fin|opMore, bad[i:]), []string{"close 1007"}})
+			cases = append(cases, breach{
+				fmt.Sprintf("8.1 %s, cut at %d", name, i),
+				frame(opText, "a"+bad[:i]) + frame(fin|opMore, bad[i:]),
+				[]string{"close 1007"},
+			})
 		}
 	}
 	for _, good := range goodText {

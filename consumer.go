@@ -10,7 +10,8 @@ type Consumer interface {
 	// Connect is called during the handshake. An error refuses the connection
 	// before the upgrade: an [*Error] with the HTTP status of its code, any
 	// other with 500. What Connect joins, identifies and sends takes effect,
-	// in order, once the connection is accepted.
+	// in order, once the connection is accepted; what it replies counts
+	// against [Limits.SendQueueBytes] until then.
 	Connect(c *Conn) error
 
 	// Receive is called for each message. An error closes the connection: an

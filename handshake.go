@@ -69,17 +69,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		setup:       &setup{request: r.WithContext(ctx)},
 	}
 	rand.Read(c.sock.ID[:]) // never fails
-	err := c.guard("Connect", func() error {
-		c.consumer = h.factory()
-		return c.consumer.Connect(c)
-	})
-	if err == nil && ctx.Err() == context.DeadlineExceeded {
-		err = &Error{Unavailable, "the handshake took too long"}
-		c.abandon()
-	} else if err != nil {
-		c.refuse()
-	}
-	if err != nil {
+	if err := h.connect(ctx, c); err != nil {
 		h.refused(w, c, err)
 		return
 	}
@@ -91,6 +81,27 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.accept(nc, early, response)
+}
+
+// connect asks the consumer whether it takes the connection, which is over if
+// it does not, or not in time.
+func (h *handler) connect(ctx context.Context, c *Conn) error {
+	err := c.guard("Connect", func() error {
+		c.consumer = h.factory()
+		return c.consumer.Connect(c)
+	})
+	late := &Error{Unavailable, "the handshake took too long"}
+	switch {
+	case err == nil && ctx.Err() != nil:
+		c.abandon()
+		return late
+	case err != nil:
+		c.refuse()
+		if errors.Is(err, context.DeadlineExceeded) {
+			return late
+		}
+	}
+	return err
 }
 
 // refused answers a request whose Connect failed.

@@ -98,8 +98,15 @@ func await[T any](t *testing.T, ch <-chan T, what string) (v T) {
 	return v
 }
 
-// loopback returns the ends of a TCP connection.
+// loopback returns the ends of a TCP connection, which end with the test.
 func loopback(t *testing.T) (server, client *net.TCPConn) {
+	t.Helper()
+	server, client = loopbackPair(t)
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	return server, client
+}
+
+func loopbackPair(t *testing.T) (server, client *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -114,7 +121,6 @@ func loopback(t *testing.T) (server, client *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = dialed.Close(), accepted.Close() })
 	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 

@@ -160,7 +160,7 @@ func (l *Loop) publish(run []post) {
 	except := run[0].except
 	if run[0].value != nil {
 		for i := range run {
-			l.deliver(members, run[i].value, except)
+			l.deliver(run[i].topic, run[i].value, except)
 		}
 		return
 	}
@@ -188,8 +188,9 @@ func joinFrames(run []post) []byte {
 }
 
 // deliver gives a value to the handlers of the members, from the last to the
-// first, since one that is too slow may be finalized and swapped out meanwhile.
-func (l *Loop) deliver(members []member, value any, except ID) {
+// first, since one that is too slow leaves and is swapped out meanwhile.
+func (l *Loop) deliver(t *Topic, value any, except ID) {
+	members := t.parts[l.index].members
 	for i := len(members) - 1; i >= 0; i-- {
 		c := members[i].conn
 		if c.state != stateOpen || except != (ID{}) && c.ID == except || c.handler.Deliver(value) {

@@ -1,0 +1,110 @@
+package socket
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// TestEngineKeepsNothing opens and ends connections in every way, by either
+// side and at any moment: each is told once that it is over, and the wheel and
+// the topics are empty in the end.
+func TestEngineKeepsNothing(t *testing.T) {
+	t.Parallel()
+	rounds := 4000
+	if testing.Short() {
+		rounds = 400
+	}
+	cfg := testConfig()
+	cfg.Loops = 3
+	e := newTestEngine(t, cfg)
+	topic := e.NewTopic()
+	const workers = 8
+	var all sync.WaitGroup
+	for worker := range uint64(workers) {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(worker, 1))
+			for range rounds / workers {
+				briefly(t, e, topic, r)
+			}
+		})
+	}
+	all.Wait()
+	if !topic.Empty() {
+		t.Error("the topic counts members")
+	}
+	for _, l := range e.loops {
+		onLoop(t, l, func() {
+			for c := range l.wheel.all() {
+				t.Errorf("the wheel holds connection %v", c.ID)
+			}
+			if n := len(topic.parts[l.index].members); n > 0 {
+				t.Errorf("the topic holds %d members", n)
+			}
+		})
+	}
+}
+
+// briefly makes a connection and ends it.
+func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
+	server, client := loopbackPair(t)
+	defer func() { _ = client.Close() }()
+	var nc net.Conn = server
+	if r.IntN(3) == 0 {
+		nc = struct{ net.Conn }{server}
+	}
+	h, c := newRecorder(), &Conn{}
+	h.peer = func(code uint16) {
+		go func() { _ = c.Close(code, "") }() // as the handler's own goroutine does
+	}
+	if err := e.Open(c, nc, nil, []byte("response"), h); err != nil {
+		t.Error(err)
+		return
+	}
+	early := r.IntN(4) == 0 // ended before it is accepted
+	if early {
+		end(t, client, c, r.IntN(5))
+	}
+	if err := errors.Join(c.Join(topic), c.Accept()); err != nil {
+		t.Error(err)
+	}
+	c.Resume()
+	if err := e.Publish(t.Context(), topic, Post{Frame: Frame(false, []byte("a")), More: r.IntN(2) == 0}); err != nil {
+		t.Error(err)
+	}
+	if !early {
+		end(t, client, c, r.IntN(5))
+	}
+	await(t, h.closed, "Closed")
+	topic.Forget(c)
+	if len(h.closed) > 0 {
+		t.Error("Closed was called again")
+	}
+}
+
+// end ends a connection in one of five ways.
+func end(t *testing.T, client *net.TCPConn, c *Conn, way int) {
+	var err error
+	switch way {
+	case 0:
+		err = client.Close()
+	case 1:
+		err = client.SetLinger(0)
+		_ = client.Close()
+	case 2:
+		_, err = client.Write(clientFrame(ws.OpClose, ""))
+	case 3:
+		err = c.Close(codeNormal, "")
+		_ = client.Close()
+	case 4:
+		_, err = client.Write([]byte("GET / HTTP/1.1"))
+		_ = client.Close()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
