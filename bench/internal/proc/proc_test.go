@@ -1,0 +1,70 @@
+package proc_test
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-rt/parley/bench/internal/proc"
+)
+
+func TestOwnUsage(t *testing.T) {
+	t.Parallel()
+	before, err := proc.CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); time.Since(start) < 20*time.Millisecond; {
+		continue
+	}
+	after, err := proc.CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after <= before {
+		t.Errorf("processor time went from %v to %v", before, after)
+	}
+	exact, err := proc.RSS(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick, err := proc.QuickRSS(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exact < 1<<20 || quick < exact/2 || quick > exact*2 {
+		t.Errorf("resident memory %d, quickly %d", exact, quick)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	if busy, err := proc.Busy(); err != nil || busy <= 0 {
+		t.Errorf("busy %v, %v", busy, err)
+	}
+	if got := proc.Describe(); !strings.Contains(got, "cores") || !strings.Contains(got, "GiB") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestStartTellsWhatAServerThatEndedSaid(t *testing.T) {
+	t.Parallel()
+	addr, err := proc.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := proc.Command{Path: "/bin/sh", Args: []string{"-c", "echo no room >&2; exit 1"}, Dir: t.TempDir()}
+	if _, err := proc.Start(t.Context(), command, addr, proc.Unpinned); err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStartOfNothing(t *testing.T) {
+	t.Parallel()
+	command := proc.Command{Path: "/nowhere/server", Dir: t.TempDir()}
+	if _, err := proc.Start(t.Context(), command, netip.AddrPort{}, proc.Unpinned); err == nil {
+		t.Error("a program that is not there was started")
+	}
+}

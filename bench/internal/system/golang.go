@@ -1,0 +1,91 @@
+package system
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/parley-rt/parley/bench/internal/dialect"
+	"github.com/parley-rt/parley/bench/internal/proc"
+)
+
+// manyConnections lifts Parley's own limit, a part of the open files that are allowed, close to all of them.
+const manyConnections = "19900"
+
+// Parley is the server of the repository this module is in.
+var Parley = &System{
+	Name:    "parley",
+	Title:   "Parley",
+	Dialect: dialect.Plain{},
+	prepare: func(ctx context.Context, env *Env) error {
+		main := filepath.Join(env.Bench, "..", "cmd", "parley")
+		if _, err := os.Stat(main); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: there is no %s", ErrMissing, main)
+		}
+		return build(ctx, env, filepath.Join(env.Bench, ".."), "./cmd/parley", "parley")
+	},
+	command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
+		args := []string{"serve", "--addr", addr.String(), "--debug-addr", debug.String(), "--max-connections", manyConnections}
+		return proc.Command{Path: filepath.Join(env.Temp, "parley"), Args: append(args, env.ParleyArgs...)}
+	},
+	version: func(ctx context.Context, env *Env) (string, error) {
+		commit, err := output(ctx, filepath.Join(env.Bench, ".."), "git", "describe", "--always", "--dirty")
+		if err != nil {
+			commit = "from a tree without commits"
+		}
+		return commit, nil
+	},
+	memory: goMemory,
+}
+
+// Gorilla is gorilla/websocket in the pattern of its chat example.
+var Gorilla = goServer("gorilla", "gorilla/websocket, chat pattern", "github.com/gorilla/websocket")
+
+// Floor is what the kernel's calls cost in Go when a server does nothing else.
+var Floor = goServer("floor", "floor: epoll, a write per delivery", "")
+
+// goServer is a server of this module's own, in servers/name, that is built on the named module.
+func goServer(name, title, module string) *System {
+	return &System{
+		Name:    name,
+		Title:   title,
+		Dialect: dialect.Plain{},
+		prepare: func(ctx context.Context, env *Env) error {
+			return build(ctx, env, env.Bench, "./servers/"+name, name)
+		},
+		command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
+			return proc.Command{
+				Path: filepath.Join(env.Temp, name),
+				Args: []string{"--addr", addr.String(), "--debug-addr", debug.String()},
+			}
+		},
+		version: func(_ context.Context, env *Env) (string, error) {
+			return moduleVersion(filepath.Join(env.Temp, name), module)
+		},
+		memory: goMemory,
+	}
+}
+
+func build(ctx context.Context, env *Env, dir, pkg, name string) error {
+	_, err := output(ctx, dir, "go", "build", "-o", filepath.Join(env.Temp, name), pkg)
+	return err
+}
+
+// moduleVersion reads the version of a dependency from a built program.
+func moduleVersion(program, module string) (string, error) {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return "", err
+	}
+	for _, dependency := range info.Deps {
+		if dependency.Path == module {
+			return dependency.Version + ", " + info.GoVersion, nil
+		}
+	}
+	return info.GoVersion, nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-rt/parley/bench/internal/proc"
+)
+
+// TestQuick measures one system in quick size, from building it to the document, and makes the document again from the results.
+func TestQuick(t *testing.T) {
+	dir := t.TempDir()
+	o := parse([]string{
+		"-quick", "-systems", "gorilla", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
+	})
+	if err := measure(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	document := read(t, o.out)
+	for _, want := range []string{"quick trial", "gorilla/websocket, chat pattern", "v1.5.3", "## Fan-out", "## Peer to peer", "closed with"} {
+		if !strings.Contains(document, want) {
+			t.Errorf("the document does not hold %q", want)
+		}
+	}
+	if strings.Contains(document, "| – | – |") {
+		t.Errorf("a case has no figures:\n%s", document)
+	}
+	checkRepeatable(t, dir, document)
+}
+
+// checkRepeatable makes the document from the only results file in dir.
+func checkRepeatable(t *testing.T, dir, document string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("results files: %v, %v", files, err)
+	}
+	again := parse([]string{"-report", files[0], "-out", filepath.Join(dir, "again.md")})
+	if err := run(again); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, again.out) != document {
+		t.Error("the document made from the results is another one")
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestQuickDefaults(t *testing.T) {
+	t.Parallel()
+	if o := parse([]string{"-quick"}); o.runs != 1 || o.out != "-" {
+		t.Errorf("got %d runs to %s", o.runs, o.out)
+	}
+	if o := parse([]string{"-quick", "-runs", "2", "-out", "x.md"}); o.runs != 2 || o.out != "x.md" {
+		t.Errorf("got %d runs to %s", o.runs, o.out)
+	}
+	if o := parse(nil); o.runs != 5 || o.out != defaultOut || o.serverCore == proc.Unpinned {
+		t.Errorf("got %+v", o)
+	}
+}

@@ -1,0 +1,38 @@
+// Command floor relays messages with as little as Go can do: one thread, epoll, one non-blocking write per delivery, no queue.
+// It shows what the kernel's calls alone cost. A receiver whose socket is full is dropped.
+package main
+
+import (
+	_ "expvar"
+	"flag"
+	"log"
+	"net/http"
+	_ "net/http/pprof"
+	"net/netip"
+	"runtime"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "where clients connect")
+	debug := flag.String("debug-addr", "127.0.0.1:8081", "where /debug/pprof/ and /debug/vars are served")
+	flag.Parse()
+	go func() { log.Fatal(http.ListenAndServe(*debug, nil)) }()
+	log.Fatal(serve(*addr))
+}
+
+func serve(addr string) error {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	l, err := newLoop(at)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := l.step(); err != nil {
+			return err
+		}
+	}
+}
