@@ -35,15 +35,23 @@ func measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.record(ctx, o.runs); err != nil {
+		return err
+	}
+	s.log.Printf("results are in %s", s.fileName)
+	return publish(s.file, s.scenarios, o.out, os.Stdout)
+}
+
+// record measures everything and removes what it built.
+func (s *session) record(ctx context.Context, runs int) error {
 	defer os.RemoveAll(s.env.Temp)
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	if err := s.run(ctx, o.runs); err != nil {
+	if err := s.run(ctx, runs); err != nil {
 		return fmt.Errorf("%w; go on with -resume %s", err, s.fileName)
 	}
-	s.log.Printf("results are in %s", s.fileName)
-	return publish(s.file, s.scenarios, o.out, os.Stdout)
+	return nil
 }
 
 func newSession(o options) (*session, error) {

@@ -81,7 +81,7 @@ func TestDecoderSplits(t *testing.T) {
 	if len(want.messages) != 7 || want.end != `closed with 1000 "bye"` {
 		t.Fatalf("got %v", want)
 	}
-	for i := 0; i < len(dialogue); i++ {
+	for i := range dialogue {
 		if got, _ := decodePieces([][]byte{dialogue[:i], dialogue[i:]}, 1<<20); !got.equal(want) {
 			t.Fatalf("cut at %d: got %.300v", i, got)
 		}

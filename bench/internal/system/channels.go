@@ -22,12 +22,11 @@ var ChannelsDict = channels("channels-dict", "Django Channels, dictionary of soc
 // channels is one variant. The layer looks through all channels whenever one of them receives, so its fan-out takes quadratic time.
 func channels(name, title, variant string, maxReceivers int) *System {
 	return &System{
+		Name:         name,
+		Title:        title,
+		Dialect:      dialect.Plain{},
+		Slow:         true,
 		MaxReceivers: maxReceivers,
-
-		Name:    name,
-		Title:   title,
-		Dialect: dialect.Plain{},
-		Slow:    true,
 		prepare: func(ctx context.Context, env *Env) error {
 			if _, err := output(ctx, env.Temp, systemPython, "-c", "import channels, daphne"); err != nil {
 				return fmt.Errorf("%w: Django Channels (apt-get install python3-django-channels daphne)", ErrMissing)
