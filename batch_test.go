@@ -2,6 +2,7 @@ package parley_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,7 @@ func toEveryone(c *parley.Conn, m parley.Message) error {
 	if string(m.Data) == "not sent on" {
 		return nil
 	}
+	defer runtime.Gosched() // a loop that was woken runs now
 	return c.Send(c.Context(), parley.Everyone, m)
 }
 

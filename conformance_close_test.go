@@ -85,17 +85,21 @@ func TestConformanceServerCloses(t *testing.T) {
 	}
 }
 
-// TestConformanceTCPEnds lets clients answer a failure late or not at all.
+// TestConformanceFailureEndsTCP has a client go on after it broke the protocol:
+// TCP ends all the same, and nothing is received any more (RFC 6455, section
+// 7.1.7).
 func TestConformanceFailureEndsTCP(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			code := make(chan parley.CloseCode, 1)
-			w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return leaver{code: code} }).open(t)
-			w.send(frame(fin|opMore, "a"))
+			received := func(_ *parley.Conn, m parley.Message) error { t.Errorf("received %q", m.Data); return nil }
+			left := func(_ *parley.Conn, c parley.CloseCode) { code <- c }
+			w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return consumer{receive: received, disconnect: left} }).open(t)
+			w.send(frame(fin|rsv1|opText, "a"))
 			w.expect("close 1002", "eof")
-			w.send(closing(1002, ""), text("ignored"))
+			w.send(text("b"), text("c"), closing(1002, ""), text("d"))
 			_ = w.nc.Close()
 			if got := await(t, code, "Disconnect"); got != parley.CloseProtocolError {
 				t.Errorf("Disconnect got %v, want %v", got, parley.CloseProtocolError)

@@ -2,6 +2,7 @@ package parley_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -231,5 +232,28 @@ func TestConformanceMiddlewareHeader(t *testing.T) {
 	h := w.accepted()
 	if h.Get("Set-Cookie") != "a=b" || h.Get("Sec-WebSocket-Protocol") != "" {
 		t.Errorf("got header %v, want Set-Cookie and no subprotocol", h)
+	}
+}
+
+// TestConformanceHTTP2 refuses what comes by HTTP/2 without the header fields
+// that may not be sent there (RFC 9113, section 8.2.2).
+func TestConformanceHTTP2(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(newHub(t, nil).Handler(newEcho))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	response, err := srv.Client().Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.ProtoMajor != 2 || response.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("got %s %s, want HTTP/2.0 426", response.Proto, response.Status)
+	}
+	for _, name := range []string{"Connection", "Upgrade"} {
+		if value := response.Header.Get(name); value != "" {
+			t.Errorf("got %s %q", name, value)
+		}
 	}
 }

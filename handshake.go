@@ -42,8 +42,10 @@ func (h *Hub) Handler(factory func() Consumer, subprotocols ...string) http.Hand
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, problem := checkHandshake(r); status != 0 {
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Upgrade", "websocket")
+		if r.ProtoMajor == 1 { // RFC 9113, section 8.2.2
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
+		}
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		http.Error(w, problem, status)
 		return

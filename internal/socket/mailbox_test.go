@@ -64,7 +64,13 @@ func TestMailboxHoldEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox(1 << 20)
 		for round := range 3 {
-			start := time.Now()
+			mustPut(t, m, named("begins", true))
+			time.Sleep(holdTime / 2)
+			mustPut(t, m, named("ends", false))
+			if got := m.take(nil); len(got) != 2 || !m.woken() {
+				t.Errorf("round %d: took %q", round, names(got))
+			}
+			start := time.Now() // the hold of the batch before is no matter any more
 			mustPut(t, m, named("a", true))
 			await(t, m.wake, "the end of the hold")
 			if waited := time.Since(start); waited != holdTime {

@@ -23,7 +23,7 @@ func newIdle(quick bool) *idle {
 	if quick {
 		return &idle{few: 200, many: 1000, manySlow: 500, settle: time.Second, runs: 1}
 	}
-	return &idle{few: 1000, many: 19000, manySlow: 3000, settle: 30 * time.Second, runs: 3}
+	return &idle{few: 1000, many: 19000, manySlow: 3000, settle: 30 * time.Second, runs: 1}
 }
 
 const (
