@@ -44,12 +44,15 @@ func TestReceiveQueue(t *testing.T) {
 				hub := newHub(t, &parley.Options{Limits: c.limits})
 				w, _ := pipe(t, hub.Handler(func() parley.Consumer { return consumer{receive: receive} }))
 				var written atomic.Int64
-				go func() {
-					for i := range total {
+				send := func(from, to int) {
+					for i := from; i < to; i++ {
 						w.send(text(fmt.Sprintf("%03d", i) + strings.Repeat(".", c.size-3)))
 						written.Add(1)
 					}
-				}()
+				}
+				send(0, 1)
+				synctest.Wait() // the consumer has it
+				go send(1, total)
 				synctest.Wait()
 				if n := written.Load(); n != c.room {
 					t.Errorf("the client wrote %d messages, want %d", n, c.room)

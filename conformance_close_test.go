@@ -3,6 +3,7 @@ package parley_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/parley-rt/parley"
 )
@@ -103,6 +104,32 @@ func TestConformanceFailureEndsTCP(t *testing.T) {
 			_ = w.nc.Close()
 			if got := await(t, code, "Disconnect"); got != parley.CloseProtocolError {
 				t.Errorf("Disconnect got %v, want %v", got, parley.CloseProtocolError)
+			}
+		})
+	}
+}
+
+// TestConformanceBusyConsumer has a client close while its consumer is busy: it
+// is answered all the same, at the close timeout at the latest (RFC 6455,
+// section 5.5.1).
+func TestConformanceBusyConsumer(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			goOn, code := make(chan bool), make(chan parley.CloseCode, 1)
+			hub := newHub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: 200 * time.Millisecond}})
+			w := newSite(t, transport, hub, func() parley.Consumer {
+				return consumer{
+					receive:    func(*parley.Conn, parley.Message) error { <-goOn; return nil },
+					disconnect: func(_ *parley.Conn, c parley.CloseCode) { code <- c },
+				}
+			}).open(t)
+			w.send(text("a"), closing(3000, ""))
+			w.expect("close 3000", "eof")
+			close(goOn)
+			if got := await(t, code, "Disconnect"); got != 3000 {
+				t.Errorf("Disconnect got %v, want 3000", got)
 			}
 		})
 	}
