@@ -19,8 +19,8 @@ deps: ## what a fresh Debian machine lacks: Chromium and two clients
 lint:
 	go vet ./...
 	$(GO_TOOL) staticcheck ./...
-	test -z "$$($(GO_TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)"
-	test -z "$$(go fix -diff ./... | tee /dev/stderr)"
+	diff=$$($(GO_TOOL) gofumpt -d $$(git ls-files '*.go')) && echo "$$diff" && test -z "$$diff"
+	diff=$$(go fix -diff ./...) && echo "$$diff" && test -z "$$diff"
 	cd bench && go vet ./...
 
 cross: ## other systems compile, tests too
@@ -29,6 +29,7 @@ cross: ## other systems compile, tests too
 
 unit: ## tests, examples and fuzz seeds under the race detector
 	go test -race -shuffle=on ./...
+	go test -run '^TestStress(Blocked|Churn)' .
 
 bench-test:
 	cd bench && go test ./...

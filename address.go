@@ -73,8 +73,12 @@ func (a Address) IsZero() bool { return a.kind == kindNone }
 // MarshalText returns the text form.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText is [ParseAddress].
+// UnmarshalText is [ParseAddress], but that no text is the zero Address.
 func (a *Address) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*a = Address{}
+		return nil
+	}
 	parsed, err := ParseAddress(string(text))
 	if err == nil {
 		*a = parsed

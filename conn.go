@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type Conn struct {
 	waiting struct { // received, and not yet given to the consumer
 		messages, bytes atomic.Int64
 	}
+	delivering struct { // waits for a Deliverer
+		messages, bytes atomic.Int64
+	}
 	paused atomic.Bool // reading waits for the consumer; set with mu held
 	more   atomic.Bool // the consumer has another message of the same read to handle
 
@@ -43,13 +47,13 @@ type Conn struct {
 	user    string
 	joined  []*topic
 	queue   []event
-	values  int           // in queue, to deliver
 	running bool          // a goroutine handles events
 	closing bool          // received messages are of no interest any more
 	left    bool          // no address is joined any more
 	over    bool          // the socket is gone
 	ended   bool          // the context is done
 	done    chan struct{} // closed when ended, if anybody asked
+	unhook  func() bool   // of the hub's cut, with done
 }
 
 // setup is what a connection needs between its handshake and its acceptance.
@@ -143,6 +147,10 @@ func (c *Conn) joinNow(to Address) error {
 	if c.membership(to) >= 0 {
 		c.mu.Unlock()
 		return nil
+	}
+	if limit := c.hub.opts.Limits.Memberships; len(c.joined) >= limit {
+		c.mu.Unlock()
+		return &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
 	}
 	t := c.hub.table.hold(to, c.proto)
 	c.joined = append(c.joined, t)

@@ -26,6 +26,8 @@ func (x *connContext) Done() <-chan struct{} {
 		x.done = make(chan struct{})
 		if x.ended {
 			close(x.done)
+		} else {
+			x.unhook = context.AfterFunc(x.hub.cut, (*Conn)(x).end)
 		}
 	}
 	return x.done
@@ -37,7 +39,7 @@ func (x *connContext) Err() error {
 	if x.ended {
 		return context.Canceled
 	}
-	return nil
+	return x.hub.cut.Err()
 }
 
 // end ends the connection's context.
@@ -50,5 +52,8 @@ func (c *Conn) end() {
 	c.ended = true
 	if c.done != nil {
 		close(c.done)
+	}
+	if c.unhook != nil {
+		c.unhook()
 	}
 }

@@ -52,7 +52,7 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 		post := socket.Post{Except: socket.ID(e.Except), More: e.More}
 		if t.proto.delivers {
 			m := e.Message
-			post.Value = &m
+			post.Value, post.Size = &m, len(m.Data)
 		} else {
 			frame, err := t.proto.frame(e.Message)
 			if err != nil {

@@ -69,10 +69,14 @@ var endings = map[string]struct {
 		}()
 		hubCloses(t, c.Hub())
 	}, parley.CloseGoingAway},
-	"Close of the hub at its deadline": {func(t *testing.T, _ *wire, c *parley.Conn) {
+	"Close of the hub at its deadline": {func(t *testing.T, w *wire, c *parley.Conn) {
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		closed := make(chan error, 1)
+		go func() { closed <- c.Hub().Close(ctx) }()
+		w.expect("close 1001")
 		cancel()
-		if err := c.Hub().Close(ctx); !errors.Is(err, context.Canceled) {
+		if err := await(t, closed, "Close"); !errors.Is(err, context.Canceled) {
 			t.Errorf("Close returned %v, want %v", err, context.Canceled)
 		}
 	}, parley.CloseGoingAway},
@@ -252,5 +256,71 @@ func TestCloseDuringConnect(t *testing.T) {
 		if n := disconnects.Load(); n != 1 {
 			t.Errorf("Disconnect was called %d times", n)
 		}
+	})
+}
+
+// TestAllIsReceivedBeforeDisconnect has clients send much, and leave at once,
+// one way or another.
+func TestAllIsReceivedBeforeDisconnect(t *testing.T) {
+	t.Parallel()
+	const messages = 500
+	for name, leave := range map[string]func(w *wire){
+		"close frame":       func(w *wire) { w.send(closing(1000, "")) },
+		"end of writing":    func(w *wire) { w.endWriting() },
+		"breach":            func(w *wire) { w.send(frame(fin|3, "")) },
+		"frame cut":         func(w *wire) { w.send("\x81"); w.endWriting() },
+		"breach and an end": func(w *wire) { w.send(frame(fin|3, "")); w.endWriting() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			received, last := 0, make(chan int, 1)
+			w := newSite(t, "tcp", newHub(t, nil), func() parley.Consumer {
+				return consumer{
+					receive:    func(*parley.Conn, parley.Message) error { received++; return nil },
+					disconnect: func(*parley.Conn, parley.CloseCode) { last <- received },
+				}
+			}).open(t)
+			w.send(strings.Repeat(text("a"), messages))
+			leave(w)
+			w.transcript()
+			_ = w.nc.Close()
+			if n := await(t, last, "Disconnect"); n != messages {
+				t.Errorf("received %d messages before Disconnect, want %d", n, messages)
+			}
+		})
+	}
+}
+
+// TestSendInDisconnect lets consumers say goodbye with their own context, also
+// when the hub closes.
+func TestSendInDisconnect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub := newHub(t, nil)
+		handler := hub.Handler(func() parley.Consumer {
+			return consumer{connect: joinEveryone, disconnect: func(c *parley.Conn, _ parley.CloseCode) {
+				if err := c.Context().Err(); err != nil {
+					t.Errorf("the context ended before Disconnect: %v", err)
+				}
+				if err := toEveryone(c, parley.Text("goodbye")); err != nil {
+					t.Error(err)
+				}
+			}}
+		})
+		w, _ := pipe(t, handler)
+		other, _ := pipe(t, handler)
+		synctest.Wait()
+		w.send(closing(1000, ""))
+		w.expect("close 1000", "eof")
+		other.expect(`text "goodbye"`)
+		closed := make(chan bool)
+		go func() {
+			defer close(closed)
+			hubCloses(t, hub)
+		}()
+		other.expect("close 1001")
+		other.send(closing(1001, ""))
+		other.expect("eof")
+		<-closed
 	})
 }

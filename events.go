@@ -60,11 +60,13 @@ func (e *events) Deliver(value any) bool {
 	if c.over || c.closing {
 		return true
 	}
-	if c.values >= c.hub.opts.Limits.DeliverQueue {
+	limits, m := &c.hub.opts.Limits, value.(*Message)
+	if c.delivering.messages.Load() >= int64(limits.DeliverQueue) || c.delivering.bytes.Load() >= int64(limits.SendQueueBytes) {
 		return false
 	}
-	c.values++
-	c.push(event{kind: eventDeliver, message: *value.(*Message)})
+	c.delivering.messages.Add(1)
+	c.delivering.bytes.Add(int64(len(m.Data)))
+	c.push(event{kind: eventDeliver, message: *m})
 	return true
 }
 
@@ -101,10 +103,7 @@ func (e *events) Closed(code uint16) {
 	busy := c.running
 	c.push(event{kind: eventOver, code: CloseCode(code)})
 	c.mu.Unlock()
-	switch {
-	case c.hub.ended.Load():
-		c.end()
-	case busy:
+	if busy {
 		time.AfterFunc(c.hub.opts.Limits.CloseTimeout, c.end)
 	}
 }
@@ -126,23 +125,49 @@ func (c *Conn) wake() {
 // run makes the calls that are queued, and ends when there are none. The hub's
 // Close waits for the last one.
 func (c *Conn) run() {
-	for {
-		c.mu.Lock()
-		batch := c.queue
-		c.queue, c.values = nil, 0
-		c.running = len(batch) > 0
-		c.mu.Unlock()
-		if len(batch) == 0 {
-			return
+	var left []event // of the batch, still to handle
+	returned := false
+	defer func() {
+		if !returned {
+			c.goOnWithout(left)
 		}
+	}()
+	for {
+		batch := c.take()
 		for i := range batch {
-			c.more.Store(i+1 < len(batch) && batch[i+1].kind == eventReceive)
+			left = batch[i+1:]
+			c.more.Store(len(left) > 0 && left[0].kind == eventReceive)
 			c.handle(&batch[i])
 		}
 		if len(batch) > 1 {
 			c.hub.engine.Flush()
 		}
+		if len(batch) == 0 {
+			returned = true
+			return
+		}
 	}
+}
+
+// take takes the queue; when it is empty the goroutine that handles it ends.
+func (c *Conn) take() []event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := c.queue
+	c.queue = nil
+	c.running = len(batch) > 0
+	return batch
+}
+
+// goOnWithout replaces a goroutine that a callback ended by runtime.Goexit, and
+// closes the connection as for a panic.
+func (c *Conn) goOnWithout(left []event) {
+	c.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
+	c.mu.Lock()
+	c.queue = append(left, c.queue...)
+	c.mu.Unlock()
+	c.shut(uint16(CloseInternalError), "internal error")
+	go c.run()
 }
 
 func (c *Conn) handle(ev *event) {
@@ -151,6 +176,8 @@ func (c *Conn) handle(ev *event) {
 		c.received(len(ev.message.Data))
 		c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
 	case eventDeliver:
+		c.delivering.messages.Add(-1)
+		c.delivering.bytes.Add(-int64(len(ev.message.Data)))
 		c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
 	case eventPeerClose:
 		c.shut(uint16(ev.code), "")
@@ -207,10 +234,10 @@ func (c *Conn) guard(name string, f func() error) (err error) {
 
 // disconnect makes the last call.
 func (c *Conn) disconnect(code CloseCode) {
+	defer c.hub.live.leave()
+	defer c.end()
 	err := c.guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil })
 	if err != nil {
 		c.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
 	}
-	c.end()
-	c.hub.live.leave()
 }

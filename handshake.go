@@ -88,10 +88,17 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 // connect asks the consumer whether it takes the connection, which is over if
 // it does not, or not in time.
 func (h *handler) connect(ctx context.Context, c *Conn) error {
+	returned := false
+	defer func() {
+		if !returned { // but ended its goroutine
+			c.refuse()
+		}
+	}()
 	err := c.guard("Connect", func() error {
 		c.consumer = h.factory()
 		return c.consumer.Connect(c)
 	})
+	returned = true
 	late := &Error{Unavailable, "the handshake took too long"}
 	switch {
 	case err == nil && ctx.Err() != nil:
@@ -99,7 +106,7 @@ func (h *handler) connect(ctx context.Context, c *Conn) error {
 		return late
 	case err != nil:
 		c.refuse()
-		if errors.Is(err, context.DeadlineExceeded) {
+		if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 			return late
 		}
 	}

@@ -20,24 +20,22 @@ type Hub struct {
 	table  *table
 	link   Link
 
-	live    gate          // connections whose Connect began and whose Disconnect has not returned
-	ended   atomic.Bool   // Close has waited long enough
-	closing chan struct{} // closed when Close begins
-	missed  atomic.Int64  // messages that listeners did not get
+	live    gate            // connections whose Connect began and whose Disconnect has not returned
+	closing chan struct{}   // closed when Close begins
+	cut     context.Context // parent of the connections' contexts: done when Close has waited long enough
+	cutOff  context.CancelFunc
+	missed  atomic.Int64 // messages that listeners did not get
 }
 
-// NewHub returns a running hub; nil options are the defaults. It panics when the
-// layer cannot be attached to. [Hub.Close] frees it.
+// NewHub returns a running hub; nil options are the defaults. It panics on a
+// ShutdownCode that is not one of the two. [Hub.Close] frees it.
 func NewHub(opts *Options) *Hub {
 	h := &Hub{opts: opts.withDefaults(), closing: make(chan struct{})}
+	h.cut, h.cutOff = context.WithCancel(context.Background())
 	h.log = h.opts.Logger
 	h.engine = socket.NewEngine(h.opts.socketConfig())
 	h.table = newTable(h.engine)
-	link, err := h.opts.Layer.Attach(local{h})
-	if err != nil {
-		panic(fmt.Sprintf("parley: attaching to the layer: %v", err))
-	}
-	h.link = link
+	h.link = h.opts.Layer.Attach(local{h})
 	return h
 }
 
@@ -47,14 +45,16 @@ const shutdownReason = "server is shutting down"
 // SendOption changes how one message is sent.
 type SendOption struct{ except ConnID }
 
-// Except leaves one connection out of the receivers; of several, the last counts.
+// Except leaves one connection out of the receivers. Sending with two of them is
+// an error with the code [BadRequest].
 func Except(c *Conn) SendOption { return SendOption{except: c.ID()} }
 
 // Send sends m to an address on behalf of the program. nil means that it was
 // handed to the live connections and listeners here and to the layer; that an
 // address has none is no error. Send waits while the event loops have more to do
 // than they may hold ([Limits.MailboxBytes]), until ctx ends; the error has then
-// the code [Unavailable]. m.From stays as the caller set it.
+// the code [Unavailable], wraps that of ctx, and some receivers may have the
+// message already. m.From stays as the caller set it.
 func (h *Hub) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
 	return h.send(ctx, to, m, false, options)
 }
@@ -63,12 +63,15 @@ func (h *Hub) send(ctx context.Context, to Address, m Message, more bool, option
 	if err := to.check(); err != nil {
 		return err
 	}
-	if h.ended.Load() {
+	if h.cut.Err() != nil {
 		return ErrClosed
 	}
 	m.To, m.Time = to, time.Now()
 	e := Envelope{Message: m, More: more}
 	for _, o := range options {
+		if e.Except != (ConnID{}) && e.Except != o.except {
+			return &Error{BadRequest, "a message can leave out one connection only"}
+		}
 		e.Except = o.except
 	}
 	return sendError(h.link.Send(ctx, e))
@@ -82,7 +85,7 @@ func sendError(err error) error {
 	case errors.Is(err, socket.ErrClosed):
 		return ErrClosed
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Unavailable, "the receivers' queue is full: " + err.Error()}
+		return fmt.Errorf("%w (%w)", &Error{Unavailable, "the receivers' event loops are busy"}, err)
 	}
 	return err
 }
@@ -98,7 +101,7 @@ func (h *Hub) Online(ctx context.Context, user string) (bool, error) {
 
 // Stats counts what a hub did since it started.
 type Stats struct {
-	Connections  int   // now
+	Connections  int   // now, with those in their handshake and in Disconnect
 	SlowDropped  int64 // messages dropped at connections that read too slowly
 	SlowClosed   int64 // connections closed because they read too slowly
 	DeadClosed   int64 // connections ended because they did not answer pings
@@ -135,7 +138,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		left = fmt.Errorf("parley: %d connections were left: %w", h.live.count(), context.Cause(ctx))
 	}
-	h.ended.Store(true)
+	h.cutOff()
 	h.engine.Close()
 	return errors.Join(err, left, h.link.Close())
 }

@@ -2,6 +2,7 @@ package parley
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -34,15 +35,26 @@ func decodeJSON[T any](m Message) (v T, err error) {
 	if m.Binary {
 		return v, &Error{BadRequest, "expected text, got binary"}
 	}
-	if err := json.Unmarshal(m.Data, &v); err != nil {
-		return v, &Error{BadRequest, fmt.Sprintf("not the JSON expected: %v", err)}
+	err = json.Unmarshal(m.Data, &v)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return v, &Error{BadRequest, fmt.Sprintf("%q cannot be a JSON %s", wrong.Field, wrong.Value)}
+	}
+	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return v, &Error{BadRequest, fmt.Sprintf("not valid JSON: %v", wrong)}
+	}
+	if err != nil {
+		return v, &Error{BadRequest, "not the JSON expected"}
 	}
 	return v, nil
 }
 
 // ReplyError answers c with {"error":{"code":…,"message":…}}, as [JSON] does.
-// An error that is not an [*Error] is logged, and told as [Internal].
+// An error that is not an [*Error] is logged, and told as [Internal]; ErrClosed,
+// of a client that left, is returned.
 func ReplyError(c *Conn, err error) error {
+	if errors.Is(err, ErrClosed) {
+		return err
+	}
 	told := public(err)
 	if told.Code == Internal {
 		c.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", err)

@@ -8,8 +8,9 @@ import (
 // Layer carries messages between hubs, in one process or many. [NewMemoryLayer]
 // returns the one for a single process.
 type Layer interface {
-	// Attach connects a hub to the layer until the Link is closed.
-	Attach(Local) (Link, error)
+	// Attach connects a hub to the layer until the Link is closed. What may
+	// fail, a layer does before.
+	Attach(Local) Link
 }
 
 // Link is one hub's end of a [Layer]. Its methods are safe for concurrent use.

@@ -36,10 +36,10 @@ func (l *memoryLayer) change(f func([]*memoryLink) []*memoryLink) {
 	l.hubs.Store(&hubs)
 }
 
-func (l *memoryLayer) Attach(local Local) (Link, error) {
+func (l *memoryLayer) Attach(local Local) Link {
 	link := &memoryLink{l, local}
 	l.change(func(hubs []*memoryLink) []*memoryLink { return append(hubs, link) })
-	return link, nil
+	return link
 }
 
 func (m *memoryLink) Close() error {

@@ -42,7 +42,8 @@ type SlowReader uint8
 const (
 	// CloseSlow closes it with CloseNoProgress.
 	CloseSlow SlowReader = iota
-	// DropSlow drops the messages that do not fit, and keeps the connection.
+	// DropSlow drops the messages that do not fit, pongs among them, and keeps
+	// the connection as long as it reads at all: see [Limits.WriteTimeout].
 	DropSlow
 )
 
@@ -51,9 +52,10 @@ const (
 type Limits struct {
 	MessageBytes   int // payload of one message received; beyond it, close code 1009. Default 1 MiB
 	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
-	SendQueueBytes int // bytes waiting for a connection that reads too slowly. Default 1 MiB
-	DeliverQueue   int // messages waiting for a Deliverer; beyond it, SlowReader applies. Default 256
+	SendQueueBytes int // bytes waiting for a connection that reads too slowly, each piece costing 64 besides. Default 1 MiB
+	DeliverQueue   int // messages waiting for a Deliverer, or SendQueueBytes of them; beyond it, SlowReader applies. Default 256
 	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
+	Memberships    int // addresses that one connection may be a member of. Default 1000
 
 	HandshakeTimeout time.Duration // the time Connect may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection. Default 10 s
@@ -73,12 +75,16 @@ func (o *Options) withDefaults() Options {
 		opts.Logger = slog.Default()
 	}
 	orDefault(&opts.ShutdownCode, CloseGoingAway)
+	if opts.ShutdownCode != CloseGoingAway && opts.ShutdownCode != CloseServiceRestart {
+		panic("parley: ShutdownCode must be CloseGoingAway or CloseServiceRestart, not " + opts.ShutdownCode.String())
+	}
 	l := &opts.Limits
 	orDefault(&l.MessageBytes, 1<<20)
 	orDefault(&l.ReceiveQueue, 256)
 	orDefault(&l.SendQueueBytes, 1<<20)
 	orDefault(&l.DeliverQueue, 256)
 	orDefault(&l.MailboxBytes, 4<<20)
+	orDefault(&l.Memberships, 1000)
 	orDefault(&l.HandshakeTimeout, 10*time.Second)
 	orDefault(&l.WriteTimeout, 10*time.Second)
 	orDefault(&l.CloseTimeout, 5*time.Second)

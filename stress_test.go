@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/parley-rt/parley"
 )
@@ -80,5 +82,55 @@ func TestStressOtherHubCloses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestStressCloseUnderLoad closes a hub whose mailboxes are full and whose
+// clients never stop: Close returns, and so does everybody who waited.
+func TestStressCloseUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			hub := newHub(t, smallest())
+			s := newSite(t, transport, hub, func() parley.Consumer { return consumer{connect: joinEveryone, receive: toEveryone} })
+			var all sync.WaitGroup
+			var sent atomic.Int64
+			for range 6 {
+				w := s.open(t)
+				all.Go(func() {
+					for {
+						if _, err := w.nc.Write([]byte(text("a") + ping("p"))); err != nil {
+							return
+						}
+					}
+				})
+				all.Go(func() {
+					for {
+						if _, _, err := w.read(); err != nil {
+							return
+						}
+					}
+				})
+				all.Go(func() {
+					for {
+						if err := hub.Send(t.Context(), parley.Everyone, parley.Text("b")); err == parley.ErrClosed {
+							return
+						} else if err != nil {
+							t.Error(err)
+							return
+						}
+						sent.Add(1)
+					}
+				})
+			}
+			until(t, "enough was sent", func() bool { return sent.Load() > 1000 })
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			closed := make(chan error, 1)
+			go func() { closed <- hub.Close(ctx) }()
+			await(t, closed, "Close")
+			all.Wait()
+		})
 	}
 }

@@ -73,30 +73,12 @@ func (t *table) change(of Address, f func(e *entry)) {
 
 // hold returns the topic of an address for one kind of consumer, and keeps it
 // in the table until a release.
-func (t *table) hold(of Address, p *proto) *topic {
-	s := t.shard(of)
-	s.mu.Lock()
-	if e := s.entries[of]; e != nil {
-		for _, found := range e.topics {
-			if found.proto == p {
-				found.refs++
-				s.mu.Unlock()
-				return found
-			}
-		}
-	}
-	s.mu.Unlock()
-	return t.create(of, p)
-}
-
-func (t *table) create(of Address, p *proto) (held *topic) {
+func (t *table) hold(of Address, p *proto) (held *topic) {
 	t.change(of, func(e *entry) {
-		for _, found := range e.topics { // made meanwhile
-			if found.proto == p {
-				held = found
-			}
-		}
-		if held == nil {
+		i := slices.IndexFunc(e.topics, func(found *topic) bool { return found.proto == p })
+		if i >= 0 {
+			held = e.topics[i]
+		} else {
 			held = &topic{to: of, proto: p, members: t.engine.NewTopic()}
 			e.topics = append(slices.Clip(e.topics), held)
 		}

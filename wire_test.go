@@ -2,109 +2,17 @@ package parley_test
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/parley-rt/parley"
 )
-
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
-
-// transports are the kinds of sockets that a hub serves.
-var transports = []string{"tcp", "unix", "tls"}
-
-// site is a server on one transport.
-type site struct {
-	hub  *parley.Hub
-	http *httptest.Server
-	dial func() (net.Conn, error)
-}
-
-// newHub returns a hub that ends with the test. Nil options are the defaults.
-func newHub(t testing.TB, opts *parley.Options) *parley.Hub {
-	t.Helper()
-	if opts == nil {
-		opts = &parley.Options{}
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	hub := parley.NewHub(opts)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := hub.Close(ctx); err != nil && err != parley.ErrClosed {
-			t.Error(err)
-		}
-	})
-	return hub
-}
-
-// newSite serves one kind of consumer of a hub.
-func newSite(t testing.TB, transport string, hub *parley.Hub, factory func() parley.Consumer, subprotocols ...string) *site {
-	t.Helper()
-	return serve(t, transport, hub, hub.Handler(factory, subprotocols...))
-}
-
-func serve(t testing.TB, transport string, hub *parley.Hub, handler http.Handler) *site {
-	t.Helper()
-	srv := httptest.NewUnstartedServer(handler)
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s := &site{hub: hub, http: srv}
-	t.Cleanup(srv.Close)
-	network := "tcp"
-	if transport == "unix" {
-		network = "unix"
-		srv.Listener = listenUnix(t)
-	}
-	address := srv.Listener.Addr().String()
-	s.dial = func() (net.Conn, error) { return net.Dial(network, address) }
-	if transport == "tls" {
-		srv.StartTLS()
-		s.dial = dialTLS(srv)
-	} else {
-		srv.Start()
-	}
-	return s
-}
-
-func listenUnix(t testing.TB) net.Listener {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "parley") // t.TempDir may be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "socket"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func dialTLS(srv *httptest.Server) func() (net.Conn, error) {
-	pool := x509.NewCertPool()
-	pool.AddCert(srv.Certificate())
-	address := srv.Listener.Addr().String()
-	cfg := &tls.Config{RootCAs: pool, ServerName: "example.com", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
-	return func() (net.Conn, error) { return tls.Dial("tcp", address, cfg) }
-}
 
 // wire is a client that sees every byte.
 type wire struct {
@@ -309,17 +217,6 @@ func (w *wire) endWriting() {
 	}
 }
 
-// await waits for a value, or for the end, of a channel.
-func await[T any](t testing.TB, ch <-chan T, what string) (v T) {
-	t.Helper()
-	select {
-	case v = <-ch:
-	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
-	}
-	return v
-}
-
 // reset ends a TCP connection without a goodbye.
 func reset(t testing.TB, w *wire) {
 	t.Helper()
@@ -330,12 +227,6 @@ func reset(t testing.TB, w *wire) {
 	if err := errors.Join(tcp.SetLinger(0), tcp.Close()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// textLogger writes what is logged, from warnings on, to a builder, which may be
-// read once nobody logs any more.
-func textLogger(to *strings.Builder) *slog.Logger {
-	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // extend gives a wire as much time as a new one.

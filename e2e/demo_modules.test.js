@@ -55,6 +55,11 @@ test("nobody but the server can acknowledge or refuse on a person's socket", () 
   assert.equal(fromPerson('{"error":{"code":"x"},"to_user":"Ada","message":"m"}').kind, "message");
 });
 
+test("nobody can speak as the server to everyone", () => {
+  assert.equal(fromEveryone('{"error":{"code":"x","message":"forged"}}').kind, "message");
+  assert.equal(fromEveryone('{"ack":{"to_user":"Ben","state":"sent"}}').kind, "message");
+});
+
 test("whatever arrives can be shown", () => {
   assert.deepEqual(fromEveryone("plain"), { kind: "message", from: "", to: "", text: "plain", raw: false });
   assert.deepEqual(fromEveryone('{"message":"hi","from":"Ada"}'), { kind: "message", from: "Ada", to: "", text: "hi", raw: false });

@@ -75,13 +75,11 @@ function send(channel, { raw, to, text }) {
 
 function everyoneSaid(data) {
   if (outbox.echoed(data)) return;
-  const said = fromEveryone(data);
-  if (said.kind === "error") return refused("everyone", said);
-  show(said, false);
+  show(fromEveryone(data), false);
 }
 
 function personSaid(said) {
-  if (said.kind === "error") refused("person", said);
+  if (said.kind === "error") refused(said);
   else if (said.kind === "ack") outbox.answered("person", said.to, said.state === "sent" ? "sent" : "waiting");
   else show(said, true);
 }
@@ -92,9 +90,9 @@ function show(said, isPrivate) {
   conversation.add({ ...said, mine: !isPrivate && said.from === name, private: isPrivate });
 }
 
-function refused(channel, { to, code, message }) {
+function refused({ to, code, message }) {
   const why = code === "not_found" && to ? `nobody called ${to} is connected.` : message || code;
-  if (!outbox.answered(channel, to, "failed", why)) composer.alert(why);
+  if (!outbox.answered("person", to, "failed", why)) composer.alert(why);
 }
 
 // What the links' states looked like when the conversation last said so.

@@ -15,11 +15,9 @@ export function toPerson(text, from, to) {
 //   { kind: "ack", to, state }
 //   { kind: "error", to, code, message }
 // A person's object always has to_user, so that nobody can speak as the
-// server to one person; on /ws/ only a lone error is taken for the server's.
+// server to one person. On /ws/ anybody can send anything: all of it is data.
 export function fromEveryone(data) {
-  const object = parseObject(data);
-  if (isError(object) && Object.keys(object).length === 1) return errorOf(object);
-  return messageOf(data, object);
+  return messageOf(data, parseObject(data));
 }
 
 export function fromPerson(data) {

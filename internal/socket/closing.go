@@ -135,10 +135,22 @@ func (l *Loop) expire(c *Conn) {
 func (l *Loop) expired(now time.Time) {
 	n := 0
 	for n < len(l.closing) && !now.Before(l.closing[n].deadline) {
-		l.finalize(l.closing[n].conn, codeAbnormal)
+		l.timeUp(l.closing[n].conn)
 		n++
 	}
 	l.closing = slices.Delete(l.closing, 0, n)
+}
+
+// timeUp ends c at the close timeout. Where its handler is still busy with what
+// came before the peer's close frame, the peer gets its answer first, and has as
+// long again to take it (RFC 6455, section 5.5.1).
+func (l *Loop) timeUp(c *Conn) {
+	if c.state == stateOpen && c.peerClosed && !c.broken {
+		c.expiring = false
+		l.closeConn(c, c.closeCode, "")
+		return
+	}
+	l.finalize(c, codeAbnormal)
 }
 
 // forget takes c out of its topics.

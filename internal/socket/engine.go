@@ -89,6 +89,7 @@ func (e *Engine) Open(c *Conn, nc net.Conn, early, response []byte, h Handler) e
 type Post struct {
 	Frame  []byte
 	Value  any
+	Size   int  // bytes that Value keeps alive
 	Except ID   // the one member left out; zero for none
 	More   bool // more of the same batch follows at once, or Flush
 }
@@ -101,7 +102,7 @@ func (e *Engine) Publish(ctx context.Context, t *Topic, p Post) error {
 			continue
 		}
 		err := e.loops[i].put(ctx, post{
-			kind: postPublish, topic: t, data: p.Frame, value: p.Value, except: p.Except, more: p.More,
+			kind: postPublish, topic: t, data: p.Frame, value: p.Value, size: p.Size, except: p.Except, more: p.More,
 		})
 		if err != nil {
 			return err
@@ -124,10 +125,10 @@ func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
 		if t.parts[i].count.Load() == 0 {
 			continue
 		}
-		done := make(chan struct{})
+		done, missed := make(chan struct{}), false
 		visit := func() {
 			defer close(done)
-			if ctx.Err() != nil {
+			if missed = ctx.Err() != nil; missed {
 				return
 			}
 			for _, m := range t.parts[i].members {
@@ -139,10 +140,13 @@ func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
 		}
 		select {
 		case <-done:
+			if missed {
+				return context.Cause(ctx)
+			}
 		case <-e.loops[i].stopped:
 			return ErrClosed
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 	}
 	return nil

@@ -11,19 +11,15 @@ import (
 // maxControl is the largest payload of a control frame (RFC 6455, section 5.5).
 const maxControl = ws.MaxControlFramePayloadSize
 
-// AppendMessage appends the frame of one data message to dst (RFC 6455,
+// Frame returns the frame of one data message in memory of its own (RFC 6455,
 // section 5.2; a server's frames are not masked).
-func AppendMessage(dst []byte, isBinary bool, payload []byte) []byte {
+func Frame(isBinary bool, payload []byte) []byte {
 	op := ws.OpText
 	if isBinary {
 		op = ws.OpBinary
 	}
-	return appendFrame(dst, op, payload)
-}
-
-// Frame returns the frame of one data message in memory of its own.
-func Frame(isBinary bool, payload []byte) []byte {
-	return AppendMessage(make([]byte, 0, len(payload)+ws.MaxHeaderSize), isBinary, payload)
+	size := ws.HeaderSize(ws.Header{Length: int64(len(payload))}) + len(payload)
+	return appendFrame(make([]byte, 0, size), op, payload)
 }
 
 func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {

@@ -74,7 +74,7 @@ func TestCutFrames(t *testing.T) {
 	var all []byte
 	ends := []int{0}
 	for _, n := range []int{0, 5, 125, 126, 300, 65535, 65536, 1} {
-		all = AppendMessage(all, false, make([]byte, n))
+		all = append(all, Frame(false, make([]byte, n))...)
 		ends = append(ends, len(all))
 	}
 	at := 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,7 +180,7 @@ func TestWriteTimeout(t *testing.T) {
 // handshake, or whose handlers do not.
 func TestCloseTimeout(t *testing.T) {
 	t.Parallel()
-	const timeout = 4 * time.Second
+	const timeout, twice = 4 * time.Second, ", nor the client"
 	for name, begin := range map[string]func(c *Conn, client net.Conn) error{
 		"no answer to our close frame": func(c *Conn, client net.Conn) error {
 			go func() { _, _ = io.Copy(io.Discard, client) }()
@@ -187,6 +188,11 @@ func TestCloseTimeout(t *testing.T) {
 		},
 		"our close frame is not read": func(c *Conn, _ net.Conn) error { return c.Close(codeNormal, "") },
 		"the handler does not answer": func(_ *Conn, client net.Conn) error {
+			go func() { _, _ = io.Copy(io.Discard, client) }()
+			_, err := client.Write(clientFrame(ws.OpClose, "\x03\xe8"))
+			return err
+		},
+		"the handler does not answer" + twice: func(_ *Conn, client net.Conn) error { // our answer is not read
 			_, err := client.Write(clientFrame(ws.OpClose, "\x03\xe8"))
 			return err
 		},
@@ -207,9 +213,13 @@ func TestCloseTimeout(t *testing.T) {
 				if err := begin(c, client); err != nil {
 					t.Fatal(err)
 				}
+				want := timeout
+				if strings.HasSuffix(name, twice) {
+					want = 2 * timeout
+				}
 				code := <-h.closed
-				if after := time.Since(start); after < timeout || after > timeout*5/4 {
-					t.Errorf("closed after %v with %d, want %v", after, code, timeout)
+				if after := time.Since(start); after < want || after > want*5/4 {
+					t.Errorf("closed after %v with %d, want %v", after, code, want)
 				}
 			})
 		})

@@ -32,6 +32,7 @@ type post struct {
 	topic  *Topic
 	data   []byte
 	value  any
+	size   int // bytes that value keeps alive
 	except ID
 	reason string
 	do     func()

@@ -40,7 +40,7 @@ func (m *mailbox) init(limit int) {
 // put queues p. Where there is no room it waits until ctx ends; its error is
 // then ctx.Err().
 func (m *mailbox) put(ctx context.Context, p post) error {
-	cost := min(int64(len(p.data))+postCost, m.limit)
+	cost := m.costOf(&p)
 	if !m.room.TryAcquire(cost) {
 		m.release()
 		if err := m.room.Acquire(ctx, cost); err != nil {
@@ -64,6 +64,11 @@ func (m *mailbox) put(ctx context.Context, p post) error {
 	m.mu.Unlock()
 	m.notify()
 	return nil
+}
+
+// costOf returns what a post takes of the room there is: all of it at most.
+func (m *mailbox) costOf(p *post) int64 {
+	return min(int64(len(p.data)+p.size)+postCost, m.limit)
 }
 
 // startHold bounds the wait for the rest of a batch. Called with mu held.
@@ -119,7 +124,7 @@ func (m *mailbox) take(buf []post) []post {
 		m.posts = m.posts[:rest]
 		cost := int64(0)
 		for i := range buf {
-			cost += min(int64(len(buf[i].data))+postCost, m.limit)
+			cost += m.costOf(&buf[i])
 		}
 		m.cost -= cost
 		m.room.Release(cost)

@@ -15,7 +15,7 @@ import (
 type outbox struct {
 	mu     sync.Mutex // guards what follows
 	queue  [][]byte   // shared memory: never written to
-	bytes  int        // in queue, and being written
+	bytes  int        // in queue, with entryCost for each entry, and being written
 	done   bool       // the writer ended; the outbox takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
 	finish bool       // tell the loop once the queue is empty
@@ -30,8 +30,7 @@ func (o *outbox) add(b []byte, last bool) bool {
 		return false
 	}
 	if len(b) > 0 && !o.failed {
-		o.queue = append(o.queue, b)
-		o.bytes += len(b)
+		o.push(b)
 	}
 	o.finish = o.finish || last
 	return true
@@ -49,7 +48,7 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	case o.failed || len(b) == 0:
 		return nil, true
 	}
-	room := bound - o.bytes
+	room := bound - o.bytes - entryCost
 	if o.bytes == 0 {
 		room = max(room, frameLen(b))
 	}
@@ -59,10 +58,18 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 		room = wholeFrames(b, room)
 	}
 	if room > 0 {
-		o.queue = append(o.queue, piece(b[:room], shared))
-		o.bytes += room
+		o.push(piece(b[:room], shared))
 	}
 	return b[room:], true
+}
+
+// entryCost is what an entry of the queue costs besides its bytes.
+const entryCost = 64
+
+// push queues b. Called with mu held.
+func (o *outbox) push(b []byte) {
+	o.queue = append(o.queue, b)
+	o.bytes += len(b) + entryCost
 }
 
 // piece returns what to queue of a shared buffer: b itself, or a copy where b is
@@ -98,6 +105,7 @@ func (o *outbox) next(c *Conn, buf []byte) (n int, finish bool) {
 		if o.queue[0] = o.queue[0][k:]; len(o.queue[0]) == 0 {
 			o.queue[0] = nil
 			o.queue = o.queue[1:]
+			o.bytes -= entryCost
 		}
 	}
 	if n == 0 {

@@ -13,7 +13,7 @@ func TestPieceKeepsNoLargeBufferAlive(t *testing.T) {
 	}
 	for _, fit := range []int{1, 4, 5, 9} {
 		o := &outbox{}
-		rest, ok := o.offer(shared, fit*len(frame), len(shared))
+		rest, ok := o.offer(shared, fit*len(frame)+entryCost, len(shared))
 		if want := (10 - fit) * len(frame); !ok || len(rest) != want {
 			t.Fatalf("%d frames fit: %d bytes are left, want %d", fit, len(rest), want)
 		}

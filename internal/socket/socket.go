@@ -25,7 +25,7 @@ type Config struct {
 	MailboxBytes  int           // bytes that wait in the mailbox of one loop
 	WriteTimeout  time.Duration // a queued write that makes no progress for this long ends the connection
 	CloseTimeout  time.Duration // what the closing handshake may take
-	PingInterval  time.Duration // heartbeat; two intervals without a byte received end the connection
+	PingInterval  time.Duration // heartbeat; two pings in a row without an answer end the connection
 	SlowCloseCode uint16        // close code of a connection that reads too slowly
 }
 

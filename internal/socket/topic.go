@@ -48,17 +48,6 @@ func (c *Conn) Leave(t *Topic) error {
 // Forget stops counting c, which is over, among the members of t.
 func (t *Topic) Forget(c *Conn) { t.parts[c.loop.index].count.Add(-1) }
 
-// Empty reports whether no connection is in the topic or on its way. Safe for
-// concurrent use.
-func (t *Topic) Empty() bool {
-	for i := range t.parts {
-		if t.parts[i].count.Load() > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // join runs on the loop.
 func (l *Loop) join(c *Conn, t *Topic) {
 	if c.state != stateOpen {

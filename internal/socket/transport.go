@@ -38,6 +38,17 @@ type readBuffer struct {
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
+// streamBytes is the size of a stream's read buffer.
+const streamBytes = 4 << 10
+
+// streamBuffer is what a stream holds as long as it is read.
+type streamBuffer struct {
+	inbound
+	bytes [streamBytes]byte
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new(streamBuffer) }}
+
 // stream is the transport of whatever is not a plain socket: TLS, a wrapped
 // listener's connections, pipes. Its reader holds a buffer while it waits, and
 // every write goes through an outbox.
@@ -46,8 +57,8 @@ type stream struct{ nc net.Conn }
 func (s stream) start(c *Conn) { go func() { c.readEnded(s.receive(c)) }() }
 
 func (s stream) receive(c *Conn) error {
-	b := readBuffers.Get().(*readBuffer)
-	defer readBuffers.Put(b)
+	b := streamBuffers.Get().(*streamBuffer)
+	defer streamBuffers.Put(b)
 	if early := c.early; early != nil {
 		c.early = nil
 		if !c.arrived(early, &b.inbound) {
