@@ -19,8 +19,8 @@ deps: ## what a fresh Debian machine lacks: Chromium and two clients
 lint:
 	go vet ./...
 	$(GO_TOOL) staticcheck ./...
-	diff=$$($(GO_TOOL) gofumpt -d $$(git ls-files '*.go')) && echo "$$diff" && test -z "$$diff"
-	diff=$$(go fix -diff ./...) && echo "$$diff" && test -z "$$diff"
+	diff=$$($(GO_TOOL) gofumpt -d $$(git ls-files '*.go')) && test -z "$$diff" || { echo "$$diff"; exit 1; }
+	diff=$$(go fix -diff ./...) && test -z "$$diff" || { echo "$$diff"; exit 1; }
 	cd bench && go vet ./...
 
 cross: ## other systems compile, tests too

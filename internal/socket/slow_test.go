@@ -46,7 +46,7 @@ func TestDropSlow(t *testing.T) {
 			for range 2 { // what a round puts out, and drops, follows its posts
 				onLoop(t, e.loops[0], func() {})
 			}
-			check(t, client.SetReadDeadline(time.Now().Add(30 * time.Second)))
+			check(t, client.SetReadDeadline(time.Now().Add(30*time.Second)))
 			dropped := int(e.Stats().Dropped.Load())
 			if dropped == 0 || dropped == total {
 				t.Fatalf("%d of %d were dropped", dropped, total)
