@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-rt/parley/internal/socket"
 )
@@ -24,36 +22,26 @@ func (id ConnID) String() string { return hex.EncodeToString(id[:]) }
 // Conn is one client's connection, given to its [Consumer]. Its methods may be
 // called by any goroutine, also after the connection ended.
 type Conn struct {
-	hub         *Hub
-	proto       *proto
-	consumer    Consumer
-	subprotocol string
-	since       time.Time
-	sock        socket.Conn
-
-	waiting struct { // received, and not yet given to the consumer
-		messages, bytes atomic.Int64
-	}
-	delivering struct { // waits for a Deliverer
-		messages, bytes atomic.Int64
-	}
-	paused atomic.Bool // reading waits for the consumer; set with mu held
-	more   atomic.Bool // the consumer has another message of the same read to handle
+	handler  *handler
+	consumer Consumer
+	sock     socket.Conn
+	since    int64       // Unix time in nanoseconds
+	more     atomic.Bool // the consumer has another message of the same read to handle
 
 	order sync.Mutex // held while joined and the loop are told, so that both hear joins and leaves in one order
 
-	mu      sync.Mutex // guards what follows
-	setup   *setup     // until accepted
-	user    string
-	joined  []*topic
-	queue   []event
-	running bool          // a goroutine handles events
-	closing bool          // received messages are of no interest any more
-	left    bool          // no address is joined any more
-	over    bool          // the socket is gone
-	ended   bool          // the context is done
-	done    chan struct{} // closed when ended, if anybody asked
-	unhook  func() bool   // of the hub's cut, with done
+	mu          sync.Mutex // guards what follows, but subprotocol, which does not change
+	setup       *setup     // until accepted
+	work        *work      // while a goroutine handles events
+	life        *life      // if anybody asked when the context ends
+	user        string
+	joined      memberships
+	paused      bool // reading waits for the consumer
+	closing     bool // received messages are of no interest any more
+	left        bool // no address is joined any more
+	over        bool // the socket is gone
+	ended       bool // the context is done
+	subprotocol int16
 }
 
 // setup is what a connection needs between its handshake and its acceptance.
@@ -63,13 +51,18 @@ type setup struct {
 }
 
 // Hub returns the connection's hub.
-func (c *Conn) Hub() *Hub { return c.hub }
+func (c *Conn) Hub() *Hub { return c.handler.hub }
 
 // ID returns the connection's name, unique among all connections.
 func (c *Conn) ID() ConnID { return ConnID(c.sock.ID) }
 
 // Subprotocol returns the subprotocol agreed on, "" for none.
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	if c.subprotocol < 0 {
+		return ""
+	}
+	return c.handler.subprotocols[c.subprotocol]
+}
 
 // Request returns the request of the handshake during Connect, and nil
 // afterwards: what is wanted later, the consumer keeps. Its context ends with
@@ -139,23 +132,33 @@ func (c *Conn) join(to Address) error {
 func (c *Conn) joinNow(to Address) error {
 	c.order.Lock()
 	defer c.order.Unlock()
+	m, err := c.enroll(to)
+	if m == nil {
+		return err
+	}
+	return sendError(m.Join())
+}
+
+// enroll makes a membership that the loop does not know yet; nil where there is
+// one, or none may be.
+func (c *Conn) enroll(to Address) (*membership, error) {
+	hub := c.Hub()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.left {
-		c.mu.Unlock()
-		return ErrClosed
+		return nil, ErrClosed
 	}
-	if c.membership(to) >= 0 {
-		c.mu.Unlock()
-		return nil
+	found, n := c.joined.find(to)
+	if found != nil {
+		return nil, nil
 	}
-	if limit := c.hub.opts.Limits.Memberships; len(c.joined) >= limit {
-		c.mu.Unlock()
-		return &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
+	if limit := hub.opts.Limits.Memberships; n >= limit {
+		return nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
 	}
-	t := c.hub.table.hold(to, c.proto)
-	c.joined = append(c.joined, t)
-	c.mu.Unlock()
-	return sendError(c.sock.Join(t.members))
+	m := &membership{topic: hub.table.hold(to, c.handler.proto)}
+	m.Init(&c.sock, &m.topic.Topic)
+	c.joined.add(m, n)
+	return m, nil
 }
 
 // Leave ends the membership of a group or of [Everyone], if there is one.
@@ -172,22 +175,15 @@ func (c *Conn) leaveNow(to Address) {
 	c.order.Lock()
 	defer c.order.Unlock()
 	c.mu.Lock()
-	i := c.membership(to)
-	if i < 0 {
+	m, _ := c.joined.find(to)
+	if m == nil {
 		c.mu.Unlock()
 		return
 	}
-	t := c.joined[i]
-	c.joined = slices.Delete(c.joined, i, i+1)
+	c.joined.remove(m)
 	c.mu.Unlock()
-	c.report("leave", c.sock.Leave(t.members))
-	c.hub.table.release(t)
-}
-
-// membership returns the place of an address in joined, or -1. Called with mu
-// held.
-func (c *Conn) membership(to Address) int {
-	return slices.IndexFunc(c.joined, func(t *topic) bool { return t.to == to })
+	c.report("leave", m.Leave())
+	c.Hub().table.release(m.topic)
 }
 
 // laterLocked keeps f until the connection is accepted, unless it already is.
@@ -209,7 +205,7 @@ func (c *Conn) later(f func()) bool {
 // One that the connection or the hub is closed is expected.
 func (c *Conn) report(what string, err error) {
 	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, socket.ErrClosed) {
-		c.hub.log.Error("parley: failed once accepted", "conn", c.ID(), "call", what, "err", err)
+		c.Hub().log.Error("parley: failed once accepted", "conn", c.ID(), "call", what, "err", err)
 	}
 }
 
@@ -232,7 +228,7 @@ func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendO
 	if user := c.User(); user != "" {
 		m.From = User(user)
 	}
-	put := func(ctx context.Context, more bool) error { return c.hub.send(ctx, to, m, more, options) }
+	put := func(ctx context.Context, more bool) error { return c.Hub().send(ctx, to, m, more, options) }
 	if c.later(func() { c.report("send", put(context.Background(), false)) }) {
 		return nil
 	}
@@ -242,7 +238,7 @@ func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendO
 // Reply sends m to this connection's client, behind what was sent before. It
 // returns ErrClosed once the connection is over.
 func (c *Conn) Reply(m Message) error {
-	frame, err := c.proto.frame(m)
+	frame, err := c.handler.proto.frame(m)
 	if err != nil {
 		return err
 	}
@@ -280,7 +276,8 @@ func (c *Conn) shut(code uint16, reason string) {
 		return
 	}
 	c.closing = true
-	resume := c.paused.Swap(false) // or the peer's close frame would not be read
+	resume := c.paused // or the peer's close frame would not be read
+	c.paused = false
 	later := c.laterLocked(send)
 	c.mu.Unlock()
 	if later {
@@ -288,6 +285,6 @@ func (c *Conn) shut(code uint16, reason string) {
 	}
 	send()
 	if resume {
-		c.sock.Resume()
+		c.report("resume", c.sock.Resume())
 	}
 }

@@ -15,6 +15,13 @@ func (c *Conn) Context() context.Context { return (*connContext)(c) }
 // nothing.
 type connContext Conn
 
+// life is what a connection needs once somebody waits for its context's end.
+type life struct {
+	done   chan struct{}
+	after  map[*func()]struct{} // functions to call
+	unhook func() bool          // of the hub's cut
+}
+
 func (*connContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
 func (*connContext) Value(any) any { return nil }
@@ -22,15 +29,44 @@ func (*connContext) Value(any) any { return nil }
 func (x *connContext) Done() <-chan struct{} {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.done == nil {
-		x.done = make(chan struct{})
-		if x.ended {
-			close(x.done)
-		} else {
-			x.unhook = context.AfterFunc(x.hub.cut, (*Conn)(x).end)
-		}
+	return x.watch().done
+}
+
+// AfterFunc is what package context asks for, so that a context that is derived
+// from this one needs no goroutine to wait for its end.
+func (x *connContext) AfterFunc(f func()) (stop func() bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l, key := x.watch(), &f
+	if x.ended {
+		go f()
+		return func() bool { return false }
 	}
-	return x.done
+	if l.after == nil {
+		l.after = make(map[*func()]struct{})
+	}
+	l.after[key] = struct{}{}
+	return func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		_, waits := l.after[key]
+		delete(l.after, key)
+		return waits
+	}
+}
+
+// watch returns what is to be told of the end. Called with mu held.
+func (x *connContext) watch() *life {
+	if x.life != nil {
+		return x.life
+	}
+	x.life = &life{done: make(chan struct{})}
+	if x.ended {
+		close(x.life.done)
+	} else {
+		x.life.unhook = context.AfterFunc(x.handler.hub.cut, (*Conn)(x).end)
+	}
+	return x.life
 }
 
 func (x *connContext) Err() error {
@@ -39,7 +75,7 @@ func (x *connContext) Err() error {
 	if x.ended {
 		return context.Canceled
 	}
-	return x.hub.cut.Err()
+	return x.handler.hub.cut.Err()
 }
 
 // end ends the connection's context.
@@ -50,10 +86,13 @@ func (c *Conn) end() {
 		return
 	}
 	c.ended = true
-	if c.done != nil {
-		close(c.done)
+	if c.life == nil {
+		return
 	}
-	if c.unhook != nil {
-		c.unhook()
+	close(c.life.done)
+	c.life.unhook()
+	for f := range c.life.after {
+		go (*f)()
 	}
+	clear(c.life.after)
 }

@@ -44,29 +44,14 @@ type local struct{ hub *Hub }
 // Deliver hands a message to the loops whose connections want it, encoded once
 // for each kind of consumer, and to listeners.
 func (l local) Deliver(ctx context.Context, e Envelope) error {
-	found := l.hub.table.lookup(e.To)
-	if found == nil {
-		return nil
-	}
-	for _, t := range found.topics {
-		post := socket.Post{Except: socket.ID(e.Except), More: e.More}
-		if t.proto.delivers {
-			m := e.Message
-			post.Value, post.Size = &m, len(m.Data)
-		} else {
-			frame, err := t.proto.frame(e.Message)
-			if err != nil {
-				l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
-				continue
-			}
-			post.Frame = frame
-		}
-		err := l.hub.engine.Publish(ctx, t.members, post)
-		if err != nil && !errors.Is(err, socket.ErrClosed) { // a hub that closed has no members
+	var few [4]*topic
+	topics, listeners := l.hub.table.lookup(e.To, few[:0])
+	for _, t := range topics {
+		if err := l.publish(ctx, t, &e); err != nil {
 			return err
 		}
 	}
-	for _, listener := range found.listeners {
+	for _, listener := range listeners {
 		if !listener.offer(e.Message) {
 			l.hub.missed.Add(1)
 		}
@@ -74,8 +59,26 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 	return nil
 }
 
-// LocalOnline reports whether a connection of this hub is a member.
-func (l local) LocalOnline(of Address) bool {
-	found := l.hub.table.lookup(of)
-	return found != nil && len(found.topics) > 0
+// publish hands a message to the connections of one topic.
+func (l local) publish(ctx context.Context, t *topic, e *Envelope) error {
+	post := socket.Post{Except: socket.ID(e.Except), More: e.More}
+	if t.proto.delivers {
+		m := e.Message
+		post.Value, post.Size = &m, len(m.Data)
+	} else {
+		frame, err := t.proto.frame(e.Message)
+		if err != nil {
+			l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
+			return nil
+		}
+		post.Frame = frame
+	}
+	err := l.hub.engine.Publish(ctx, &t.Topic, post)
+	if errors.Is(err, socket.ErrClosed) { // a hub that closed has no members
+		return nil
+	}
+	return err
 }
+
+// LocalOnline reports whether a connection of this hub is a member.
+func (l local) LocalOnline(of Address) bool { return l.hub.table.joined(of) }

@@ -41,6 +41,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/gobwas/ws/internal/saferio",
 		"github.com/gobwas/httphead",
 		"golang.org/x/sync/semaphore",
+		"golang.org/x/sys/unix",
 	}
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/parley-rt/parley/internal/socket"
@@ -25,6 +27,32 @@ const (
 	eventOver      // the last one
 )
 
+// work is what a connection has while a goroutine handles its events.
+type work struct {
+	queue, batch          []event // what comes next; what is being handled
+	receiving, delivering load
+}
+
+// load is what waits of one kind of event.
+type load struct{ messages, bytes int }
+
+func (l *load) add(messages, bytes int) {
+	l.messages += messages
+	l.bytes += bytes
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+// keepEvents bounds what a work keeps for its next connection.
+const keepEvents = 64
+
+func (w *work) free() {
+	if cap(w.queue) > keepEvents || cap(w.batch) > keepEvents {
+		return
+	}
+	works.Put(w)
+}
+
 // events is a connection as its socket sees it: what happens is queued, and a
 // goroutine that lives as long as the queue makes the calls.
 type events Conn
@@ -37,19 +65,16 @@ func (e *events) Receive(messages []socket.Message) bool {
 	if c.closing || c.over {
 		return true
 	}
+	w := c.wake()
 	size := 0
 	for _, m := range messages {
 		size += len(m.Data)
-		c.queue = append(c.queue, event{kind: eventReceive, message: Message{Binary: m.Binary, Data: m.Data}})
+		w.queue = append(w.queue, event{kind: eventReceive, message: Message{Binary: m.Binary, Data: m.Data}})
 	}
-	limits := &c.hub.opts.Limits
-	pause := c.waiting.messages.Add(int64(len(messages))) >= int64(limits.ReceiveQueue)
-	pause = c.waiting.bytes.Add(int64(size)) >= int64(limits.MessageBytes) || pause
-	if pause {
-		c.paused.Store(true)
-	}
-	c.wake()
-	return !pause
+	w.receiving.add(len(messages), size)
+	limits := &c.handler.hub.opts.Limits
+	c.paused = w.receiving.messages >= limits.ReceiveQueue || w.receiving.bytes >= limits.MessageBytes
+	return !c.paused
 }
 
 // Deliver queues a message for a Deliverer.
@@ -60,13 +85,13 @@ func (e *events) Deliver(value any) bool {
 	if c.over || c.closing {
 		return true
 	}
-	limits, m := &c.hub.opts.Limits, value.(*Message)
-	if c.delivering.messages.Load() >= int64(limits.DeliverQueue) || c.delivering.bytes.Load() >= int64(limits.SendQueueBytes) {
+	w := c.wake()
+	limits, m := &c.handler.hub.opts.Limits, value.(*Message)
+	if w.delivering.messages >= limits.DeliverQueue || w.delivering.bytes >= limits.SendQueueBytes {
 		return false
 	}
-	c.delivering.messages.Add(1)
-	c.delivering.bytes.Add(int64(len(m.Data)))
-	c.push(event{kind: eventDeliver, message: *m})
+	w.delivering.add(1, len(m.Data))
+	w.queue = append(w.queue, event{kind: eventDeliver, message: *m})
 	return true
 }
 
@@ -87,11 +112,11 @@ func (e *events) Closing() {
 	c.mu.Lock()
 	c.left = true
 	joined := c.joined
-	c.joined = nil
+	c.joined = memberships{}
 	c.mu.Unlock()
-	for _, t := range joined {
-		t.members.Forget(&c.sock)
-		c.hub.table.release(t)
+	for m := range joined.all {
+		m.Forget()
+		c.handler.hub.table.release(m.topic)
 	}
 }
 
@@ -100,26 +125,28 @@ func (e *events) Closed(code uint16) {
 	c := (*Conn)(e)
 	c.mu.Lock()
 	c.over = true
-	busy := c.running
+	busy := c.work != nil
 	c.push(event{kind: eventOver, code: CloseCode(code)})
 	c.mu.Unlock()
 	if busy {
-		time.AfterFunc(c.hub.opts.Limits.CloseTimeout, c.end)
+		time.AfterFunc(c.handler.hub.opts.Limits.CloseTimeout, c.end)
 	}
 }
 
 // push queues an event. Called with mu held.
 func (c *Conn) push(ev event) {
-	c.queue = append(c.queue, ev)
-	c.wake()
+	w := c.wake()
+	w.queue = append(w.queue, ev)
 }
 
-// wake sees to it that a goroutine handles the queue. Called with mu held.
-func (c *Conn) wake() {
-	if !c.running {
-		c.running = true
-		go c.run()
+// wake sees to it that a goroutine handles the queue, to which the caller adds.
+// Called with mu held.
+func (c *Conn) wake() *work {
+	if c.work == nil {
+		c.work = works.Get().(*work)
+		c.handler.hub.runners.start(c)
 	}
+	return c.work
 }
 
 // run makes the calls that are queued, and ends when there are none. The hub's
@@ -140,7 +167,7 @@ func (c *Conn) run() {
 			c.handle(&batch[i])
 		}
 		if len(batch) > 1 {
-			c.hub.engine.Flush()
+			c.handler.hub.engine.Flush()
 		}
 		if len(batch) == 0 {
 			returned = true
@@ -149,36 +176,44 @@ func (c *Conn) run() {
 	}
 }
 
-// take takes the queue; when it is empty the goroutine that handles it ends.
+// take takes the queue; when it is empty the connection needs no goroutine.
 func (c *Conn) take() []event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	batch := c.queue
-	c.queue = nil
-	c.running = len(batch) > 0
-	return batch
+	w := c.work
+	clear(w.batch)
+	w.batch, w.queue = w.queue, w.batch[:0]
+	if len(w.batch) == 0 {
+		c.work = nil
+		w.free()
+		return nil
+	}
+	return w.batch
 }
 
 // goOnWithout replaces a goroutine that a callback ended by runtime.Goexit, and
 // closes the connection as for a panic.
 func (c *Conn) goOnWithout(left []event) {
-	c.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
+	c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
 	c.mu.Lock()
-	c.queue = append(left, c.queue...)
+	w := c.work
+	w.queue = append(slices.Clone(left), w.queue...)
 	c.mu.Unlock()
 	c.shut(uint16(CloseInternalError), "internal error")
-	go c.run()
+	c.handler.hub.runners.start(c)
 }
 
 func (c *Conn) handle(ev *event) {
+	closing := c.begin(ev)
 	switch ev.kind {
 	case eventReceive:
-		c.received(len(ev.message.Data))
-		c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
+		if !closing {
+			c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
+		}
 	case eventDeliver:
-		c.delivering.messages.Add(-1)
-		c.delivering.bytes.Add(-int64(len(ev.message.Data)))
-		c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
+		if !closing {
+			c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
+		}
 	case eventPeerClose:
 		c.shut(uint16(ev.code), "")
 	case eventOver:
@@ -186,38 +221,39 @@ func (c *Conn) handle(ev *event) {
 	}
 }
 
-// received counts a message out, and has reading go on when half the queue is
-// free. Whenever reading is paused there is a message still to count out.
-func (c *Conn) received(size int) {
-	limits := &c.hub.opts.Limits
-	messages, bytes := c.waiting.messages.Add(-1), c.waiting.bytes.Add(-int64(size))
-	if !c.paused.Load() || messages > int64(limits.ReceiveQueue/2) || bytes > int64(limits.MessageBytes/2) {
-		return
-	}
+// begin counts a message out, and has reading go on when half the queue is free:
+// whenever it is paused there is a message still to count out. It reports whether
+// messages are of no interest any more.
+func (c *Conn) begin(ev *event) (closing bool) {
 	c.mu.Lock()
-	resume := c.paused.Swap(false)
+	resume := false
+	switch w := c.work; ev.kind {
+	case eventReceive:
+		w.receiving.add(-1, -len(ev.message.Data))
+		limits := &c.handler.hub.opts.Limits
+		resume = c.paused && w.receiving.messages <= limits.ReceiveQueue/2 && w.receiving.bytes <= limits.MessageBytes/2
+		c.paused = c.paused && !resume
+	case eventDeliver:
+		w.delivering.add(-1, -len(ev.message.Data))
+	}
+	closing = c.closing
 	c.mu.Unlock()
 	if resume {
-		c.sock.Resume()
+		c.report("resume", c.sock.Resume())
 	}
+	return closing
 }
 
 // call makes a call that may fail the connection. After a failure no more
 // messages are received or delivered.
 func (c *Conn) call(name string, f func() error) {
-	c.mu.Lock()
-	closing := c.closing
-	c.mu.Unlock()
-	if closing {
-		return
-	}
 	err := c.guard(name, f)
 	if err == nil || errors.Is(err, ErrClosed) { // the latter of replying to a client that left
 		return
 	}
 	told := public(err)
 	if told.Code == Internal {
-		c.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", err)
+		c.handler.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", err)
 	}
 	c.shut(uint16(told.Code.CloseCode()), told.Message)
 }
@@ -234,10 +270,10 @@ func (c *Conn) guard(name string, f func() error) (err error) {
 
 // disconnect makes the last call.
 func (c *Conn) disconnect(code CloseCode) {
-	defer c.hub.live.leave()
+	defer c.handler.hub.live.leave()
 	defer c.end()
 	err := c.guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil })
 	if err != nil {
-		c.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
+		c.handler.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
 	}
 }

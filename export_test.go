@@ -12,11 +12,20 @@ func Left(h *Hub) string {
 	for i := range h.table.shards {
 		s := &h.table.shards[i]
 		s.mu.RLock()
-		entries += len(s.entries)
+		entries += len(s.topics) + len(s.listeners)
 		s.mu.RUnlock()
 	}
 	if n := h.live.count(); n+entries > 0 {
 		return fmt.Sprintf("%d connections and %d addresses are left", n, entries)
 	}
 	return ""
+}
+
+// NewPortableHub returns a hub that does not read and write sockets in its event
+// loops, as if the system could not.
+func NewPortableHub(options *Options) *Hub {
+	opts := options.withDefaults()
+	cfg := opts.socketConfig()
+	cfg.Portable = true
+	return newHub(opts, cfg)
 }

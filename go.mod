@@ -9,4 +9,7 @@ require (
 	golang.org/x/sync v0.24.0
 )
 
-require github.com/gobwas/httphead v0.1.0 // indirect
+require (
+	github.com/gobwas/httphead v0.1.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

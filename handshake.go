@@ -66,8 +66,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.hub.opts.Limits.HandshakeTimeout)
 	defer cancel()
 	c := &Conn{
-		hub: h.hub, proto: h.proto, since: time.Now(),
-		subprotocol: chooseSubprotocol(r, h.subprotocols),
+		handler: h, since: time.Now().UnixNano(),
+		subprotocol: int16(chooseSubprotocol(r, h.subprotocols)),
 		setup:       &setup{request: r.WithContext(ctx)},
 	}
 	rand.Read(c.sock.ID[:]) // never fails
@@ -75,7 +75,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		h.refused(w, c, err)
 		return
 	}
-	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.subprotocol)
+	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.Subprotocol())
 	nc, early, err := takeOver(w)
 	if err != nil {
 		h.hub.log.Debug("parley: upgrade failed", "conn", c.ID(), "err", err)
@@ -125,8 +125,9 @@ func (h *handler) refused(w http.ResponseWriter, c *Conn, err error) {
 // accept starts the connection: what Connect asked for happens, then the
 // handshake is answered, and the connection read.
 func (c *Conn) accept(nc net.Conn, early, response []byte) {
-	if err := c.hub.engine.Open(&c.sock, nc, early, response, (*events)(c)); err != nil {
-		_ = nc.Close() // the hub is closed, and the error of that is told to nobody
+	hub := c.handler.hub
+	if err := hub.engine.Open(&c.sock, nc, response, (*events)(c)); err != nil {
+		hub.log.Debug("parley: upgrade failed", "conn", c.ID(), "err", err)
 		c.abandon()
 		return
 	}
@@ -134,11 +135,11 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 	}
 	c.report("accept", c.sock.Accept())
 	select {
-	case <-c.hub.closing: // CloseAll may have come too early for this one
-		c.shut(uint16(c.hub.opts.ShutdownCode), shutdownReason)
+	case <-hub.closing: // CloseAll may have come too early for this one
+		c.shut(uint16(hub.opts.ShutdownCode), shutdownReason)
 	default:
 	}
-	c.sock.Resume()
+	c.report("read", c.sock.Start(early))
 }
 
 // settle does what was put off until now, and reports whether there was any.
@@ -161,7 +162,7 @@ func (c *Conn) settle() bool {
 func (c *Conn) refuse() {
 	c.forget()
 	c.end()
-	c.hub.live.leave()
+	c.handler.hub.live.leave()
 }
 
 // abandon ends a connection whose Connect succeeded but that never opened.
@@ -209,17 +210,18 @@ func hasToken(h http.Header, name, token string) bool {
 	return false
 }
 
-// chooseSubprotocol returns the first of the client's offers that is spoken here;
-// it offers them in the order of its preference (RFC 6455, section 4.1).
-func chooseSubprotocol(r *http.Request, spoken []string) string {
+// chooseSubprotocol returns the place of the first of the client's offers that is
+// spoken here, -1 for none; it offers them in the order of its preference (RFC 6455,
+// section 4.1).
+func chooseSubprotocol(r *http.Request, spoken []string) int {
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for part := range strings.SplitSeq(line, ",") {
 			if i := slices.Index(spoken, strings.TrimSpace(part)); i >= 0 {
-				return spoken[i]
+				return i
 			}
 		}
 	}
-	return ""
+	return -1
 }
 
 // takeOver takes the connection from net/http. early is what the client sent

@@ -20,6 +20,7 @@ type Hub struct {
 	table  *table
 	link   Link
 
+	runners runners
 	live    gate            // connections whose Connect began and whose Disconnect has not returned
 	closing chan struct{}   // closed when Close begins
 	cut     context.Context // parent of the connections' contexts: done when Close has waited long enough
@@ -29,13 +30,16 @@ type Hub struct {
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
 // ShutdownCode that is not one of the two. [Hub.Close] frees it.
-func NewHub(opts *Options) *Hub {
-	h := &Hub{opts: opts.withDefaults(), closing: make(chan struct{})}
+func NewHub(options *Options) *Hub {
+	opts := options.withDefaults()
+	return newHub(opts, opts.socketConfig())
+}
+
+func newHub(opts Options, cfg socket.Config) *Hub {
+	h := &Hub{opts: opts, log: opts.Logger, table: newTable(), closing: make(chan struct{})}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
-	h.log = h.opts.Logger
-	h.engine = socket.NewEngine(h.opts.socketConfig())
-	h.table = newTable(h.engine)
-	h.link = h.opts.Layer.Attach(local{h})
+	h.engine = socket.NewEngine(cfg)
+	h.link = opts.Layer.Attach(local{h})
 	return h
 }
 
@@ -140,5 +144,6 @@ func (h *Hub) Close(ctx context.Context) error {
 	}
 	h.cutOff()
 	h.engine.Close()
+	h.runners.close()
 	return errors.Join(err, left, h.link.Close())
 }

@@ -57,7 +57,7 @@ func ReplyError(c *Conn, err error) error {
 	}
 	told := public(err)
 	if told.Code == Internal {
-		c.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", err)
+		c.Hub().log.Error("parley: consumer failed", "conn", c.ID(), "err", err)
 	}
 	m, err := JSONMessage(map[string]*Error{"error": told})
 	if err != nil {

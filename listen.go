@@ -1,9 +1,6 @@
 package parley
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // ListenOptions configure [Hub.Listen]. The zero value means the defaults.
 type ListenOptions struct {
@@ -42,8 +39,7 @@ func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f 
 	}
 	orDefault(&opts.Queue, 1024)
 	l := &listener{make(chan Message, opts.Queue)}
-	h.table.change(to, func(e *entry) { e.listeners = append(slices.Clip(e.listeners), l) })
-	defer h.table.change(to, func(e *entry) { e.listeners = without(e.listeners, l) })
+	defer h.table.listen(to, l)()
 	if opts.Started != nil {
 		opts.Started()
 	}

@@ -27,13 +27,10 @@ func (h *Hub) Members(ctx context.Context, of Address) iter.Seq2[Member, error] 
 
 // LocalMembers asks the loops for their members of an address.
 func (l local) LocalMembers(ctx context.Context, of Address) ([]Member, error) {
-	found := l.hub.table.lookup(of)
-	if found == nil {
-		return nil, nil
-	}
+	topics, _ := l.hub.table.lookup(of, nil)
 	users := make(map[string]*Member)
-	for _, t := range found.topics {
-		err := l.hub.engine.Visit(ctx, t.members, func(h socket.Handler) {
+	for _, t := range topics {
+		err := l.hub.engine.Visit(ctx, &t.Topic, func(h socket.Handler) {
 			(*Conn)(h.(*events)).countAs(users)
 		})
 		if err != nil {
@@ -49,7 +46,7 @@ func (l local) LocalMembers(ctx context.Context, of Address) ([]Member, error) {
 
 // countAs adds c to the members by user.
 func (c *Conn) countAs(users map[string]*Member) {
-	user, since := c.User(), c.since
+	user, since := c.User(), time.Unix(0, c.since)
 	m := users[user]
 	if m == nil {
 		m = &Member{User: user, Since: since}

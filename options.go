@@ -28,6 +28,9 @@ type Options struct {
 	// (default) or CloseServiceRestart.
 	ShutdownCode CloseCode
 
+	// Loops is how many event loops share the connections. Default: GOMAXPROCS.
+	Loops int
+
 	// Limits bound what clients can make the hub hold.
 	Limits Limits
 
@@ -59,6 +62,8 @@ type Limits struct {
 
 	HandshakeTimeout time.Duration // the time Connect may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection. Default 10 s
+	ReceiveGrace     time.Duration // the time a message may take to arrive, besides its bytes at ReceiveRate; beyond it, close code 1008. Default 10 s
+	ReceiveRate      int           // bytes a second at which a message that was begun must arrive. Default 256
 	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
 	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. At most an hour. Default 25 s
 }
@@ -78,6 +83,7 @@ func (o *Options) withDefaults() Options {
 	if opts.ShutdownCode != CloseGoingAway && opts.ShutdownCode != CloseServiceRestart {
 		panic("parley: ShutdownCode must be CloseGoingAway or CloseServiceRestart, not " + opts.ShutdownCode.String())
 	}
+	orDefault(&opts.Loops, runtime.GOMAXPROCS(0))
 	l := &opts.Limits
 	orDefault(&l.MessageBytes, 1<<20)
 	orDefault(&l.ReceiveQueue, 256)
@@ -87,6 +93,8 @@ func (o *Options) withDefaults() Options {
 	orDefault(&l.Memberships, 1000)
 	orDefault(&l.HandshakeTimeout, 10*time.Second)
 	orDefault(&l.WriteTimeout, 10*time.Second)
+	orDefault(&l.ReceiveGrace, 10*time.Second)
+	orDefault(&l.ReceiveRate, 256)
 	orDefault(&l.CloseTimeout, 5*time.Second)
 	orDefault(&l.PingInterval, 25*time.Second)
 	return opts
@@ -100,7 +108,7 @@ func orDefault[T ~int | ~int64 | ~uint16](v *T, def T) {
 
 func (o *Options) socketConfig() socket.Config {
 	return socket.Config{
-		Loops:         runtime.GOMAXPROCS(0),
+		Loops:         o.Loops,
 		MessageBytes:  o.Limits.MessageBytes,
 		QueueBytes:    o.Limits.SendQueueBytes,
 		DropWhenSlow:  o.SlowReader == DropSlow,
@@ -108,6 +116,8 @@ func (o *Options) socketConfig() socket.Config {
 		WriteTimeout:  o.Limits.WriteTimeout,
 		CloseTimeout:  o.Limits.CloseTimeout,
 		PingInterval:  o.Limits.PingInterval,
+		ReceiveGrace:  o.Limits.ReceiveGrace,
+		ReceiveRate:   o.Limits.ReceiveRate,
 		SlowCloseCode: uint16(CloseNoProgress),
 	}
 }

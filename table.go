@@ -10,34 +10,34 @@ import (
 
 // table knows, for each address, who here wants its messages.
 type table struct {
-	engine *socket.Engine
 	seed   maphash.Seed
 	shards [64]shard
 }
 
 type shard struct {
-	mu      sync.RWMutex // guards entries, and refs of its topics
-	entries map[Address]*entry
+	mu        sync.RWMutex // guards the maps, and the topics' refs and next
+	topics    map[Address]*topic
+	listeners map[Address][]*listener // a list is replaced, never changed
 }
 
-// entry is replaced, never changed, so that senders may use it without a lock.
-type entry struct {
-	topics    []*topic // one for each kind of consumer that joined
-	listeners []*listener
-}
-
-// topic is the members of an address whose messages are encoded alike.
+// topic is the members of an address whose messages are encoded alike. It is in
+// the table while it has any.
 type topic struct {
-	to      Address
-	proto   *proto
-	members *socket.Topic
-	refs    int
+	socket.Topic
+	name  string
+	proto *proto
+	next  *topic // of the same address
+	refs  int32
+	kind  addressKind
 }
 
-func newTable(e *socket.Engine) *table {
-	t := &table{engine: e, seed: maphash.MakeSeed()}
+func (t *topic) address() Address { return Address{t.kind, t.name} }
+
+func newTable() *table {
+	t := &table{seed: maphash.MakeSeed()}
 	for i := range t.shards {
-		t.shards[i].entries = make(map[Address]*entry)
+		t.shards[i].topics = make(map[Address]*topic)
+		t.shards[i].listeners = make(map[Address][]*listener)
 	}
 	return t
 }
@@ -46,64 +46,83 @@ func (t *table) shard(of Address) *shard {
 	return &t.shards[maphash.Comparable(t.seed, of)%uint64(len(t.shards))]
 }
 
-// lookup returns the entry of an address, nil when nobody wants it.
-func (t *table) lookup(of Address) *entry {
+// lookup returns who wants the messages of an address; the topics are appended
+// to a list of the caller's.
+func (t *table) lookup(of Address, topics []*topic) ([]*topic, []*listener) {
 	s := t.shard(of)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.entries[of]
+	for at := s.topics[of]; at != nil; at = at.next {
+		topics = append(topics, at)
+	}
+	return topics, s.listeners[of]
 }
 
-// change replaces the entry of an address.
-func (t *table) change(of Address, f func(e *entry)) {
+// joined reports whether an address has members.
+func (t *table) joined(of Address) bool {
 	s := t.shard(of)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var next entry
-	if old := s.entries[of]; old != nil {
-		next = *old
-	}
-	f(&next)
-	if len(next.topics)+len(next.listeners) == 0 {
-		delete(s.entries, of)
-	} else {
-		s.entries[of] = &next
-	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.topics[of] != nil
 }
 
 // hold returns the topic of an address for one kind of consumer, and keeps it
 // in the table until a release.
-func (t *table) hold(of Address, p *proto) (held *topic) {
-	t.change(of, func(e *entry) {
-		i := slices.IndexFunc(e.topics, func(found *topic) bool { return found.proto == p })
-		if i >= 0 {
-			held = e.topics[i]
-		} else {
-			held = &topic{to: of, proto: p, members: t.engine.NewTopic()}
-			e.topics = append(slices.Clip(e.topics), held)
-		}
-		held.refs++
-	})
-	return held
+func (t *table) hold(of Address, p *proto) *topic {
+	s := t.shard(of)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.topics[of]
+	at := first
+	for at != nil && at.proto != p {
+		at = at.next
+	}
+	if at == nil {
+		at = &topic{kind: of.kind, name: of.name, proto: p, next: first}
+		s.topics[of] = at
+	}
+	at.refs++
+	return at
 }
 
 func (t *table) release(held *topic) {
-	s := t.shard(held.to)
+	of := held.address()
+	s := t.shard(of)
 	s.mu.Lock()
-	held.refs--
-	last := held.refs == 0
-	s.mu.Unlock()
-	if !last {
+	defer s.mu.Unlock()
+	if held.refs--; held.refs > 0 {
 		return
 	}
-	t.change(held.to, func(e *entry) {
-		if held.refs == 0 {
-			e.topics = without(e.topics, held)
+	if s.topics[of] != held {
+		at := s.topics[of]
+		for at.next != held {
+			at = at.next
 		}
-	})
+		at.next = held.next
+	} else if held.next != nil {
+		// The key stays the first one's: its name is the same text.
+		s.topics[of] = held.next
+	} else {
+		delete(s.topics, of)
+	}
 }
 
-// without returns list, which is not changed, without v.
-func without[T comparable](list []T, v T) []T {
-	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return x == v })
+// listen has l told of an address' messages until the function is called.
+func (t *table) listen(of Address, l *listener) (stop func()) {
+	s := t.shard(of)
+	change := func(f func([]*listener) []*listener) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if list := f(slices.Clone(s.listeners[of])); len(list) > 0 {
+			s.listeners[of] = list
+		} else {
+			delete(s.listeners, of)
+		}
+	}
+	change(func(list []*listener) []*listener { return append(list, l) })
+	return func() {
+		change(func(list []*listener) []*listener {
+			return slices.DeleteFunc(list, func(found *listener) bool { return found == l })
+		})
+	}
 }

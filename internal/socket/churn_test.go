@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -15,55 +16,58 @@ import (
 // the topics are empty in the end.
 func TestEngineKeepsNothing(t *testing.T) {
 	t.Parallel()
-	rounds := 4000
-	if testing.Short() {
-		rounds = 400
-	}
-	cfg := testConfig()
-	cfg.Loops = 3
-	e := newTestEngine(t, cfg)
-	topic := e.NewTopic()
-	const workers = 8
-	var all sync.WaitGroup
-	for worker := range uint64(workers) {
-		all.Go(func() {
-			r := rand.New(rand.NewPCG(worker, 1))
-			for range rounds / workers {
-				briefly(t, e, topic, r)
-			}
-		})
-	}
-	all.Wait()
-	for i := range topic.parts {
-		if n := topic.parts[i].count.Load(); n != 0 {
-			t.Errorf("the topic counts %d members", n)
+	onEngines(t, func(t *testing.T, cfg Config) {
+		rounds := 4000
+		if testing.Short() {
+			rounds = 400
 		}
-	}
-	for _, l := range e.loops {
-		onLoop(t, l, func() {
-			for c := range l.wheel.all() {
-				t.Errorf("the wheel holds connection %v", c.ID)
+		cfg.Loops = 3
+		e := newTestEngine(t, cfg)
+		topic := new(Topic)
+		const workers = 8
+		var all sync.WaitGroup
+		for worker := range uint64(workers) {
+			all.Go(func() {
+				r := rand.New(rand.NewPCG(worker, 1))
+				for range rounds / workers {
+					briefly(t, e, topic, r)
+				}
+			})
+		}
+		all.Wait()
+		for p := topic.all(); p != nil; p = p.next {
+			if n := p.count.Load(); n != 0 {
+				t.Errorf("the topic counts %d members", n)
 			}
-			if n := len(topic.parts[l.index].members); n > 0 {
-				t.Errorf("the topic holds %d members", n)
-			}
-		})
-	}
+			onLoop(t, p.loop, func() {
+				if n := len(p.members); n > 0 {
+					t.Errorf("the topic holds %d members", n)
+				}
+			})
+		}
+		for _, l := range e.loops {
+			onLoop(t, l, func() { l.beat(time.Now()) })
+			onLoop(t, l, func() {
+				for c := range l.wheel.all() {
+					t.Errorf("the wheel holds connection %v", c.ID)
+				}
+				if n := len(l.stalled) + len(l.partial) + len(l.dirty); n > 0 {
+					t.Errorf("the loop holds %d connections elsewhere", n)
+				}
+			})
+		}
+	})
 }
 
 // briefly makes a connection and ends it.
 func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
-	server, client := loopbackPair(t)
+	server, client := kinds[r.IntN(len(kinds))].pair(t)
 	defer func() { _ = client.Close() }()
-	var nc net.Conn = server
-	if r.IntN(3) == 0 {
-		nc = struct{ net.Conn }{server}
-	}
 	h, c := newRecorder(), &Conn{}
 	h.peer = func(code uint16) {
 		go func() { _ = c.Close(code, "") }() // as the handler's own goroutine does
 	}
-	if err := e.Open(c, nc, nil, []byte("response"), h); err != nil {
+	if err := e.Open(c, server, []byte("response"), h); err != nil {
 		t.Error(err)
 		return
 	}
@@ -71,10 +75,10 @@ func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
 	if early {
 		end(t, client, c, r.IntN(5))
 	}
-	if err := errors.Join(c.Join(topic), c.Accept()); err != nil {
+	h.join(t, c, topic)
+	if err := errors.Join(c.Accept(), c.Start(nil)); err != nil {
 		t.Error(err)
 	}
-	c.Resume()
 	if err := e.Publish(t.Context(), topic, Post{Frame: Frame(false, []byte("a")), More: r.IntN(2) == 0}); err != nil {
 		t.Error(err)
 	}
@@ -82,20 +86,21 @@ func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
 		end(t, client, c, r.IntN(5))
 	}
 	await(t, h.closed, "Closed")
-	topic.Forget(c)
-	if len(h.closed) > 0 {
-		t.Error("Closed was called again")
+	if len(h.closed) > 0 || h.closings() != 1 {
+		t.Error("Closing or Closed was called again")
 	}
 }
 
 // end ends a connection in one of five ways.
-func end(t *testing.T, client *net.TCPConn, c *Conn, way int) {
+func end(t *testing.T, client peer, c *Conn, way int) {
 	var err error
 	switch way {
 	case 0:
 		err = client.Close()
 	case 1:
-		err = client.SetLinger(0)
+		if tcp, ok := client.(*net.TCPConn); ok {
+			err = tcp.SetLinger(0)
+		}
 		_ = client.Close()
 	case 2:
 		_, err = client.Write(clientFrame(ws.OpClose, ""))

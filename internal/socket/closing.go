@@ -45,7 +45,7 @@ func (l *Loop) writeLast(c *Conn, frame []byte) bool {
 			}
 			continue // the writer ended meanwhile
 		}
-		n, err := c.transport.tryWrite(l, frame)
+		n, err := c.io.write(l, [][]byte{frame})
 		if err != nil {
 			l.broken(c, codeAbnormal)
 			return true
@@ -55,7 +55,8 @@ func (l *Loop) writeLast(c *Conn, frame []byte) bool {
 		}
 		o = &outbox{}
 		o.add(frame[n:], true)
-		l.startOutbox(c, o)
+		c.out.Store(o)
+		l.drain(c, o)
 		return false
 	}
 }
@@ -72,7 +73,7 @@ func (l *Loop) closeFlushed(c *Conn) {
 	case c.peerClosed:
 		l.finalize(c, c.closeCode)
 	case c.failed:
-		c.transport.closeWrite(l.engine)
+		c.io.closeWrite(l.engine)
 	}
 }
 
@@ -154,13 +155,7 @@ func (l *Loop) timeUp(c *Conn) {
 }
 
 // forget takes c out of its topics.
-func (l *Loop) forget(c *Conn) {
-	for i := len(c.memberships) - 1; i >= 0; i-- {
-		l.removeMembership(c, i)
-	}
-	c.memberships = nil
-	c.handler.Closing()
-}
+func (l *Loop) forget(c *Conn) { c.handler.Closing() }
 
 // finalize ends and forgets a connection. The code is what its handler hears
 // unless a close code was settled before.
@@ -176,7 +171,10 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 	}
 	c.state = stateClosed
 	l.wheel.remove(c)
-	c.transport.close(l.engine)
+	if o := c.out.Load(); o != nil {
+		o.abandon()
+	}
+	c.io.close(l)
 	c.handler.Closed(code)
 }
 
@@ -197,4 +195,5 @@ func (l *Loop) shutdown() {
 	for c := range l.wheel.all() {
 		l.finalize(c, codeAbnormal)
 	}
+	l.poller.close()
 }

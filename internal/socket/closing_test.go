@@ -1,8 +1,10 @@
 package socket
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -20,14 +22,15 @@ func clientFrame(op ws.OpCode, payload string) []byte {
 func TestFinalizeWhileReaderWaits(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig()
+	cfg.Portable = true
 	cfg.MailboxBytes = 1 // one post
 	e := newTestEngine(t, cfg)
 	l, h := e.loops[0], newRecorder()
 	arrived := make(chan bool, 1)
 	h.receive = func([]Message) bool { arrived <- true; return true }
-	server, client := loopback(t)
+	server, client := tcpPair(t)
 	c := open(t, e, server, h)
-	c.Resume()
+	check(t, c.Start(nil))
 
 	begun, goOn := make(chan bool), make(chan bool)
 	finalize := func() {
@@ -57,64 +60,73 @@ func TestFinalizeWhileReaderWaits(t *testing.T) {
 // TestFloodDoesNotHoldLoop ends connections whose peers never stop sending.
 func TestFloodDoesNotHoldLoop(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig()
-	cfg.CloseTimeout = 50 * time.Millisecond
-	e := newTestEngine(t, cfg)
-	h := newRecorder()
-	server, client := loopback(t)
-	c := open(t, e, server, h)
-	flood := make([]byte, 1<<20) // no frames: the connection fails, and drops the rest
-	gone := make(chan error, 2)
-	for range cap(gone) {
-		go func() {
-			for {
-				if _, err := client.Write(flood); err != nil {
-					gone <- err
-					return
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.CloseTimeout = 50 * time.Millisecond
+		e := newTestEngine(t, cfg)
+		h := newRecorder()
+		server, client := k.pair(t)
+		c := open(t, e, server, h)
+		flood := make([]byte, 1<<20) // no frames: the connection fails, and drops the rest
+		gone := make(chan error, 2)
+		for range cap(gone) {
+			go func() {
+				for {
+					if _, err := client.Write(flood); err != nil {
+						gone <- err
+						return
+					}
 				}
-			}
-		}()
-	}
-	c.Resume()
-	if code := await(t, h.closed, "Closed"); code != codeProtocol {
-		t.Errorf("closed with %d, want %d", code, codeProtocol)
-	}
-	for range cap(gone) {
-		await(t, gone, "the end of the TCP connection")
-	}
+			}()
+		}
+		check(t, c.Start(nil))
+		if code := await(t, h.closed, "Closed"); code != codeProtocol {
+			t.Errorf("closed with %d, want %d", code, codeProtocol)
+		}
+		for range cap(gone) {
+			await(t, gone, "the end of the connection")
+		}
+	})
 }
 
 // TestCloseOfEngineDuringOpen opens connections while the engine closes: each
-// is either refused, or told that it is over.
+// is either refused, or told that it is over, and ended in any case.
 func TestCloseOfEngineDuringOpen(t *testing.T) {
 	t.Parallel()
-	for range 200 {
-		e := NewEngine(testConfig())
-		h := newRecorder()
-		server, client := net.Pipe()
-		opened := make(chan bool)
-		go func() {
-			c := &Conn{}
-			err := e.Open(c, server, nil, nil, h)
-			if err == nil {
-				c.Resume()
+	onKinds(t, func(t *testing.T, k kind) {
+		for range 100 {
+			e := NewEngine(k.config())
+			h := newRecorder()
+			server, client := k.pair(t)
+			opened := make(chan bool)
+			go func() {
+				c := &Conn{}
+				err := e.Open(c, server, nil, h)
+				if err == nil {
+					_ = c.Start(nil)
+				}
+				opened <- err == nil
+			}()
+			closed := make(chan bool)
+			go func() {
+				defer close(closed)
+				e.Close()
+			}()
+			if await(t, opened, "Open") {
+				await(t, h.closed, "Closed")
 			}
-			opened <- err == nil
-		}()
-		closed := make(chan bool)
-		go func() {
-			defer close(closed)
-			e.Close()
-		}()
-		if await(t, opened, "Open") {
-			await(t, h.closed, "Closed")
+			await(t, closed, "Close of the engine")
+			if n, err := client.Read(make([]byte, 1)); n > 0 || isTimeout(err) {
+				t.Errorf("the client read %d bytes and %v, want the end", n, err)
+			}
+			_ = client.Close()
 		}
-		await(t, closed, "Close of the engine")
-		_, _ = server.Close(), client.Close()
-	}
+	})
 }
 
 func isReset(err error) bool {
 	_, is := err.(*net.OpError)
-	return is
+	return is && !isTimeout(err)
 }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"net"
 	"sync/atomic"
 )
 
@@ -10,39 +9,36 @@ import (
 type ID [16]byte
 
 // Conn is one WebSocket connection after its handshake. The zero value is for
-// Engine.Open. Its exported methods are safe for concurrent use.
+// Engine.Open. Its exported methods are safe for concurrent use, but not to be
+// called on a loop.
 type Conn struct {
 	ID ID // set before Open
 
 	// Set by Open.
-	loop      *Loop
-	nc        net.Conn
-	transport transport
-	handler   Handler
+	loop    *Loop
+	io      transport
+	handler Handler
 
-	// Owned by the reader.
-	early   []byte // read past the handshake
+	// Owned by the reader: the loop, or a stream's goroutine.
 	decoder decoder
 	discard bool // the connection failed: what still arrives is dropped
 
 	// Owned by the loop.
-	memberships []membership
-	head, tail  int32 // this round's output: indexes of loop.nodes, from 1
-	place       int32 // in its bucket of the wheel
-	bucket      int32
-	state       state
-	missed      uint8 // pings without a sign of life
-	peerClosed  bool
-	flushed     bool // our close frame was handed to the kernel, or cannot be
-	broken      bool // writing failed
-	failed      bool // the peer broke the protocol
-	expiring    bool // in loop.closing
-	closeCode   uint16
+	state      state
+	missed     uint8 // pings without a sign of life
+	peerClosed bool
+	flushed    bool // our close frame was handed to the kernel, or cannot be
+	broken     bool // writing failed
+	failed     bool // the peer broke the protocol
+	expiring   bool // in loop.closing
+	listed     bool // in loop.partial
+	closeCode  uint16
+	head, tail int32 // this round's output: indexes of loop.nodes, from 1
+	place      place
 
 	// Shared.
-	out     atomic.Pointer[outbox] // nil while the loop owns the write side
-	seen    atomic.Bool            // something was read since the last ping
-	reading atomic.Uint32          // see Resume
+	seen atomic.Bool            // something was read since the last ping
+	out  atomic.Pointer[outbox] // nil while the loop writes directly
 }
 
 type state uint8
@@ -72,73 +68,43 @@ func (c *Conn) Close(code uint16, reason string) error {
 	return c.loop.put(background, post{kind: postClose, conn: c, code: code, reason: reason})
 }
 
-// Values of Conn.reading.
-const (
-	readStopped = iota
-	readRunning
-	readAgain // running, and asked to go on when it is about to stop
-)
-
-// Resume starts reading, or goes on with it. It is called once to begin, and
-// once for each time that the handler's Receive returned false.
-func (c *Conn) Resume() {
-	for {
-		if c.reading.CompareAndSwap(readStopped, readRunning) {
-			if c.loop.engine.enter() {
-				c.transport.start(c)
-			}
-			return
-		}
-		if c.reading.CompareAndSwap(readRunning, readAgain) {
-			return
-		}
-	}
+// Start has the connection read. early holds what was read of it past the
+// handshake. It is called once.
+func (c *Conn) Start(early []byte) error {
+	return c.loop.put(background, post{kind: postResume, conn: c, data: early})
 }
 
-// pause reports whether reading stops now; it does not when Resume was called
-// meanwhile.
-func (c *Conn) pause() bool {
-	if c.reading.CompareAndSwap(readRunning, readStopped) {
-		return true
-	}
-	c.reading.Store(readRunning)
-	return false
-}
+// Resume goes on with reading. It is called once for each time that the
+// handler's Receive returned false.
+func (c *Conn) Resume() error { return c.Start(nil) }
 
-// readEnded is told by the transport that reading stopped: for good, with an
-// error, or until Resume.
-func (c *Conn) readEnded(err error) {
-	if err != nil {
-		c.tell(post{kind: postReadEnd, conn: c})
-	}
-	c.loop.engine.wg.Done()
-}
-
-// arrived takes what one read brought, and reports whether to go on reading.
-func (c *Conn) arrived(b []byte, in *inbound) bool {
+// arrived takes what one read brought, and reports whether to go on reading. What
+// the loop is to be told of it is in in.posts.
+func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	if !c.seen.Load() {
 		c.seen.Store(true)
 	}
+	in.reset()
 	if c.discard {
 		return true
 	}
-	in.reset()
 	err := c.decoder.decode(b, c.loop.engine.cfg.MessageBytes, in)
-	goOn := len(in.messages) == 0 || c.handler.Receive(in.messages)
+	goOn = len(in.messages) == 0 || c.handler.Receive(in.messages)
 	if in.pong != nil {
-		c.tell(post{kind: postWrite, conn: c, data: appendFrame(nil, opPong, in.pong)})
+		in.posts = append(in.posts, post{kind: postWrite, conn: c, data: appendFrame(nil, opPong, in.pong)})
 	}
 	if e, failed := err.(*decodeError); failed {
-		c.discard = true
-		c.tell(post{kind: postFail, conn: c, code: e.code, reason: e.reason})
+		c.fail(e, in)
 	} else if in.closed {
 		c.handler.PeerClose(in.code, in.reason)
-		c.tell(post{kind: postPeerClosed, conn: c, code: in.code})
-		return false
+		in.posts = append(in.posts, post{kind: postPeerClosed, conn: c, code: in.code})
 	}
-	return goOn || !c.pause()
+	return goOn
 }
 
-// tell posts to the loop from the reader or the writer. The only error is that
-// the loop ended, and the connection with it.
-func (c *Conn) tell(p post) { _ = c.loop.put(background, p) }
+// fail ends reading for good.
+func (c *Conn) fail(e *decodeError, in *inbound) {
+	c.discard = true
+	c.decoder = decoder{}
+	in.posts = append(in.posts, post{kind: postFail, conn: c, code: e.code, reason: e.reason})
+}

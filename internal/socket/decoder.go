@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -25,14 +26,16 @@ func protocolError(err error) *decodeError {
 var (
 	errTooBig     = &decodeError{codeTooBig, "message too big"}
 	errInvalid    = &decodeError{codeInvalidData, "text is not valid UTF-8"}
+	errTooSlow    = &decodeError{codePolicy, "a message arrives too slowly"}
 	errNotMinimal = errors.New("frame length not in its shortest form")
 	errCloseShort = errors.New("close frame with one byte of payload")
 )
 
-// inbound collects what one read decoded. It is pooled with the read buffer.
+// inbound collects what one read decoded.
 type inbound struct {
 	messages []Message
 	pong     []byte // payload of the last ping; nil when there was none
+	posts    []post // what the loop is to be told
 	closed   bool
 	code     uint16
 	reason   string
@@ -42,7 +45,8 @@ type inbound struct {
 
 func (in *inbound) reset() {
 	clear(in.messages)
-	in.messages, in.pong = in.messages[:0], nil
+	clear(in.posts)
+	in.messages, in.posts, in.pong = in.messages[:0], in.posts[:0], nil
 	in.closed, in.code, in.reason = false, 0, ""
 }
 
@@ -64,6 +68,9 @@ type partial struct {
 	data    []byte    // payload of the message so far
 	control []byte    // payload of a control frame so far
 	text    utf8Check
+
+	received int       // bytes, since the clock was started
+	began    time.Time // when it was, zero before
 }
 
 // decode consumes b, which it may change. After an error or a close frame the
@@ -84,6 +91,7 @@ func (d *decoder) decode(b []byte, limit int, in *inbound) error {
 		if err != nil {
 			return err
 		}
+		d.part.received += len(b) - len(rest)
 		b = rest
 		if p := d.part; !p.inFrame && p.op == 0 && len(p.head) == 0 {
 			d.part = nil

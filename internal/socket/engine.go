@@ -19,30 +19,16 @@ type Engine struct {
 
 	mu     sync.Mutex // guards closed, and adding to wg
 	closed bool
-	wg     sync.WaitGroup // loops, connections being read, workers, writers
-
-	workers workers
-}
-
-// enter counts one more for Close to wait for, or reports that Close began.
-func (e *Engine) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.closed {
-		e.wg.Add(1)
-	}
-	return !e.closed
+	wg     sync.WaitGroup // loops, their pollers, streams that are read, writers
 }
 
 // spawn runs f on a goroutine that Close waits for, or not at all after Close.
 func (e *Engine) spawn(f func()) {
-	if !e.enter() {
-		return
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.wg.Go(f)
 	}
-	go func() {
-		defer e.wg.Done()
-		f()
-	}()
 }
 
 // Stats counts what happened since the engine started.
@@ -55,7 +41,6 @@ type Stats struct {
 // NewEngine starts the loops. Close ends them.
 func NewEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, loops: make([]*Loop, cfg.Loops)}
-	e.workers.init()
 	for i := range e.loops {
 		e.loops[i] = newLoop(e, i)
 	}
@@ -69,19 +54,24 @@ func NewEngine(cfg Config) *Engine {
 func (e *Engine) Stats() *Stats { return &e.stats }
 
 // Open makes c the WebSocket connection whose handshake was done on nc, all but
-// for the response, and which the engine owns from now on. early holds what was
-// read of nc past the handshake. Nothing is written before c.Accept, so that
-// what c joins until then is in force when the peer sees the response, and
-// nothing is read before c.Resume.
-func (e *Engine) Open(c *Conn, nc net.Conn, early, response []byte, h Handler) error {
+// for the response, and which the engine owns from now on, also where there is an
+// error. Nothing is written before c.Accept, so that what c joins until then is
+// in force when the peer sees the response, and nothing is read before c.Start.
+func (e *Engine) Open(c *Conn, nc net.Conn, response []byte, h Handler) error {
 	c.loop = e.loops[int(e.next.Add(1))%len(e.loops)]
-	c.nc, c.early, c.handler = nc, early, h
-	c.transport = newTransport(c)
+	c.handler = h
+	var err error
+	if c.io, err = newTransport(e.cfg, nc); err != nil {
+		return err
+	}
 	c.seen.Store(true) // no ping was sent that could be missed
-	held := &outbox{}
+	held := &outbox{held: true}
 	held.add(response, false)
 	c.out.Store(held)
-	return c.loop.put(background, post{kind: postOpen, conn: c})
+	if err = c.loop.put(background, post{kind: postOpen, conn: c}); err != nil {
+		c.io.drop()
+	}
+	return err
 }
 
 // Post is what Publish hands to the members of a topic: a frame, or a value for
@@ -97,12 +87,12 @@ type Post struct {
 // Publish hands p to the loops that have members of t. Where a mailbox is full
 // it waits until ctx ends.
 func (e *Engine) Publish(ctx context.Context, t *Topic, p Post) error {
-	for i := range t.parts {
-		if t.parts[i].count.Load() == 0 {
+	for at := t.all(); at != nil; at = at.next {
+		if at.count.Load() == 0 {
 			continue
 		}
-		err := e.loops[i].put(ctx, post{
-			kind: postPublish, topic: t, data: p.Frame, value: p.Value, size: p.Size, except: p.Except, more: p.More,
+		err := at.loop.put(ctx, post{
+			kind: postPublish, part: at, data: p.Frame, value: p.Value, size: p.Size, except: p.Except, more: p.More,
 		})
 		if err != nil {
 			return err
@@ -121,35 +111,42 @@ func (e *Engine) Flush() {
 // Visit calls f with the handler of each member of t, one at a time, on the
 // loops; f must not block. It returns when all were visited or ctx ends.
 func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
-	for i := range t.parts {
-		if t.parts[i].count.Load() == 0 {
+	for p := t.all(); p != nil; p = p.next {
+		if p.count.Load() == 0 {
 			continue
 		}
-		done, missed := make(chan struct{}), false
-		visit := func() {
-			defer close(done)
-			if missed = ctx.Err() != nil; missed {
-				return
-			}
-			for _, m := range t.parts[i].members {
-				f(m.conn.handler)
-			}
-		}
-		if err := e.loops[i].put(ctx, post{kind: postDo, do: visit}); err != nil {
+		if err := p.visit(ctx, f); err != nil {
 			return err
-		}
-		select {
-		case <-done:
-			if missed {
-				return context.Cause(ctx)
-			}
-		case <-e.loops[i].stopped:
-			return ErrClosed
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+func (p *part) visit(ctx context.Context, f func(Handler)) error {
+	done, missed := make(chan struct{}), false
+	visit := func() {
+		defer close(done)
+		if missed = ctx.Err() != nil; missed {
+			return
+		}
+		for _, m := range p.members {
+			f(m.conn.handler)
+		}
+	}
+	if err := p.loop.put(ctx, post{kind: postDo, do: visit}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		if missed {
+			return context.Cause(ctx)
+		}
+		return nil
+	case <-p.loop.stopped:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // CloseAll starts the closing handshake on every connection.
@@ -174,6 +171,5 @@ func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
-	e.workers.stop()
 	e.wg.Wait()
 }

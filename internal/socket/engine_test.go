@@ -12,36 +12,12 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// recorder is a Handler that tells a test what happens. Its functions may be
-// nil; they run where the engine calls them, and must not block.
-type recorder struct {
-	receive func([]Message) bool
-	deliver func(any) bool
-	peer    func(code uint16)
-	closed  chan uint16 // gets the code of Closed
-}
-
-func newRecorder() *recorder { return &recorder{closed: make(chan uint16, 2)} }
-
-func (r *recorder) Receive(messages []Message) bool { return r.receive == nil || r.receive(messages) }
-
-func (r *recorder) PeerClose(code uint16, _ string) {
-	if r.peer != nil {
-		r.peer(code)
-	}
-}
-
-func (r *recorder) Deliver(value any) bool { return r.deliver == nil || r.deliver(value) }
-
-func (*recorder) Closing() {}
-
-func (r *recorder) Closed(code uint16) { r.closed <- code }
-
 // testConfig has bounds that no test reaches by accident.
 func testConfig() Config {
 	return Config{
 		Loops: 1, MessageBytes: 1 << 20, QueueBytes: 1 << 20, MailboxBytes: 1 << 20,
-		WriteTimeout: time.Minute, CloseTimeout: time.Minute, PingInterval: time.Hour, SlowCloseCode: 4000,
+		WriteTimeout: time.Minute, CloseTimeout: time.Minute, PingInterval: time.Hour,
+		ReceiveGrace: time.Hour, ReceiveRate: 1, SlowCloseCode: 4000,
 	}
 }
 
@@ -65,7 +41,7 @@ func open(t *testing.T, e *Engine, nc net.Conn, h Handler) *Conn {
 	t.Helper()
 	c := &Conn{}
 	c.ID[0], c.ID[1] = byte(e.next.Load()), byte(e.next.Load()>>8)+1
-	if err := e.Open(c, nc, nil, nil, h); err != nil {
+	if err := e.Open(c, nc, nil, h); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Accept(); err != nil {
@@ -92,36 +68,10 @@ func await[T any](t *testing.T, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("waited in vain for %s", what)
 	}
 	return v
-}
-
-// loopback returns the ends of a TCP connection, which end with the test.
-func loopback(t *testing.T) (server, client *net.TCPConn) {
-	t.Helper()
-	server, client = loopbackPair(t)
-	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
-	return server, client
-}
-
-func loopbackPair(t *testing.T) (server, client *net.TCPConn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 
 // stuckConn is a connection that nothing comes from, and whose writes wait until

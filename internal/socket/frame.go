@@ -8,6 +8,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
+const opPong = ws.OpPong
+
 // maxControl is the largest payload of a control frame (RFC 6455, section 5.5).
 const maxControl = ws.MaxControlFramePayloadSize
 

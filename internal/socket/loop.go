@@ -1,7 +1,7 @@
 package socket
 
 import (
-	"bytes"
+	"runtime"
 	"time"
 )
 
@@ -14,6 +14,7 @@ const (
 	postLeave
 	postOpen
 	postAccept
+	postResume
 	postClose
 	postFail       // the peer broke the protocol: close, and read no more
 	postPeerClosed // the peer's close frame arrived
@@ -29,7 +30,8 @@ type post struct {
 	more   bool // a batch goes on; see mailbox
 	code   uint16
 	conn   *Conn
-	topic  *Topic
+	part   *part
+	member *Membership
 	data   []byte
 	value  any
 	size   int // bytes that value keeps alive
@@ -38,7 +40,7 @@ type post struct {
 	do     func()
 }
 
-// Loop owns the memberships and the write side of its connections.
+// Loop owns its connections.
 type Loop struct {
 	mailbox
 	engine  *Engine
@@ -48,32 +50,27 @@ type Loop struct {
 
 	// Owned by the goroutine of run.
 	wheel   wheel
-	nodes   []node  // this round's output, chained by connection
-	dirty   []*Conn // connections with output
-	scratch []byte  // a connection's output, joined
-	attempt attempt
-	closing []closing // by deadline
+	poller  poller
+	in      inbound
+	nodes   []node   // this round's output, chained by connection
+	dirty   []*Conn  // connections with output
+	pieces  [][]byte // a connection's output
+	closing []closing
+	stalled []stalled
+	partial []*Conn // in the middle of a message
 }
 
-// node is one piece of a connection's output in a round.
-type node struct {
-	data []byte // whole frames, shared between receivers
-	next int32  // index of the next one, from 1
-}
-
-// keepNodes and keepPosts bound what a loop keeps between rounds.
+// keepNodes, keepPieces and keepPosts bound what a loop keeps between rounds.
 const (
-	keepNodes   = 1 << 16
-	keepPosts   = 1 << 12
-	scratchSize = 64 << 10
+	keepNodes  = 1 << 16
+	keepPieces = 1 << 10
+	keepPosts  = 1 << 12
 )
 
 func newLoop(e *Engine, index int) *Loop {
 	l := &Loop{engine: e, index: index, stop: make(chan struct{}), stopped: make(chan struct{})}
 	l.mailbox.init(e.cfg.MailboxBytes)
-	l.attempt.init()
 	l.wheel.init(e.cfg)
-	l.scratch = make([]byte, 0, scratchSize)
 	return l
 }
 
@@ -86,29 +83,40 @@ func (l *Loop) run() {
 	for {
 		select {
 		case <-l.wake:
+			// Whoever is about to post does so first, and shares the round. Where
+			// there is nobody this returns at once.
+			runtime.Gosched()
 		case <-ticker.C:
 			l.beat(time.Now())
 		case <-l.stop:
 			l.shutdown()
 			return
 		}
-		posts = l.take(posts[:0])
-		l.apply(posts)
-		l.flush()
-		clear(posts)
-		if cap(posts) > keepPosts {
-			posts = nil
-		}
+		posts = l.round(posts)
 	}
 }
 
-// apply takes a round's posts in order. Neighbours to the same topic become
-// one shared buffer.
+// round takes what is in the mailbox and what the sockets have, and sends what
+// comes of it. It returns posts, empty, for the next round.
+func (l *Loop) round(posts []post) []post {
+	posts = l.take(posts[:0])
+	l.apply(posts)
+	clear(posts)
+	l.poller.poll(l)
+	l.flush()
+	if cap(posts) > keepPosts {
+		return nil
+	}
+	return posts
+}
+
+// apply takes posts in order. Neighbours to the same topic become one shared
+// buffer.
 func (l *Loop) apply(posts []post) {
 	for len(posts) > 0 {
 		n := 1
 		if p := &posts[0]; p.kind == postPublish {
-			for n < len(posts) && posts[n].kind == postPublish && posts[n].topic == p.topic && posts[n].except == p.except {
+			for n < len(posts) && posts[n].kind == postPublish && posts[n].part == p.part && posts[n].except == p.except {
 				n++
 			}
 			l.publish(posts[:n])
@@ -125,16 +133,15 @@ func (l *Loop) handle(p *post) {
 	case postWrite:
 		l.output(c, p.data)
 	case postJoin:
-		l.join(c, p.topic)
+		l.join(p.member)
 	case postLeave:
-		l.leave(c, p.topic)
+		l.leave(p.member)
 	case postOpen:
-		c.state = stateOpen
-		l.wheel.add(c)
+		l.open(c)
 	case postAccept:
-		if c.state != stateClosed {
-			l.startOutbox(c, c.out.Load())
-		}
+		l.accept(c)
+	case postResume:
+		l.resume(c, p.data)
 	case postClose:
 		l.closeConn(c, p.code, p.reason)
 	case postFail:
@@ -152,22 +159,60 @@ func (l *Loop) handle(p *post) {
 	}
 }
 
+// follow does what a loop is told of what was read.
+func (l *Loop) follow(in *inbound) {
+	for i := range in.posts {
+		l.handle(&in.posts[i])
+	}
+	in.reset()
+}
+
+// open takes a connection in. One that cannot be is over at once.
+func (l *Loop) open(c *Conn) {
+	c.state = stateOpen
+	err := l.wheel.add(c)
+	if err == nil {
+		if err = l.poller.add(l, c); err == nil {
+			return
+		}
+		l.wheel.remove(c)
+	}
+	c.state = stateClosed
+	l.forget(c)
+	c.io.close(l)
+	c.handler.Closed(codeAbnormal)
+}
+
+func (l *Loop) accept(c *Conn) {
+	if o := c.out.Load(); c.state != stateClosed && o != nil {
+		o.held = false
+		l.drain(c, o)
+	}
+}
+
+// resume has a connection read, as long as that can be of use.
+func (l *Loop) resume(c *Conn, data []byte) {
+	if c.state != stateClosed && !c.peerClosed {
+		c.io.resume(l, c, data)
+	}
+}
+
 // publish hands a run of posts to the members of their topic.
 func (l *Loop) publish(run []post) {
-	members := run[0].topic.parts[l.index].members
+	members := run[0].part.members
 	if len(members) == 0 {
 		return
 	}
 	except := run[0].except
 	if run[0].value != nil {
 		for i := range run {
-			l.deliver(run[i].topic, run[i].value, except)
+			l.deliver(run[i].part, run[i].value, except)
 		}
 		return
 	}
 	data := joinFrames(run)
-	for i := range members {
-		if c := members[i].conn; except == (ID{}) || c.ID != except {
+	for _, m := range members {
+		if c := m.conn; except == (ID{}) || c.ID != except {
 			l.output(c, data)
 		}
 	}
@@ -190,10 +235,9 @@ func joinFrames(run []post) []byte {
 
 // deliver gives a value to the handlers of the members, from the last to the
 // first, since one that is too slow leaves and is swapped out meanwhile.
-func (l *Loop) deliver(t *Topic, value any, except ID) {
-	members := t.parts[l.index].members
-	for i := len(members) - 1; i >= 0; i-- {
-		c := members[i].conn
+func (l *Loop) deliver(p *part, value any, except ID) {
+	for i := len(p.members) - 1; i >= 0; i-- {
+		c := p.members[i].conn
 		if c.state != stateOpen || except != (ID{}) && c.ID == except || c.handler.Deliver(value) {
 			continue
 		}
@@ -203,132 +247,4 @@ func (l *Loop) deliver(t *Topic, value any, except ID) {
 			l.tooSlow(c)
 		}
 	}
-}
-
-// output adds whole frames to what c is sent at the end of the round.
-func (l *Loop) output(c *Conn, data []byte) {
-	if c.state != stateOpen || c.broken {
-		return
-	}
-	l.nodes = append(l.nodes, node{data: data})
-	at := int32(len(l.nodes))
-	if c.head == 0 {
-		c.head = at
-		l.dirty = append(l.dirty, c)
-	} else {
-		l.nodes[c.tail-1].next = at
-	}
-	c.tail = at
-}
-
-// flush ends a round: one write for each connection with output.
-func (l *Loop) flush() {
-	for _, c := range l.dirty {
-		l.flushConn(c)
-	}
-	clear(l.dirty)
-	clear(l.nodes)
-	l.dirty, l.nodes = l.dirty[:0], l.nodes[:0]
-	if cap(l.nodes) > keepNodes {
-		l.dirty, l.nodes = nil, nil
-	}
-}
-
-func (l *Loop) flushConn(c *Conn) {
-	at := c.head
-	c.head, c.tail = 0, 0
-	if at == 0 {
-		return
-	}
-	if n := l.nodes[at-1]; n.next == 0 {
-		l.write(c, n.data, false)
-	} else {
-		l.flushChain(c, at)
-	}
-}
-
-// flushChain writes several pieces as one, as far as they fit the scratch
-// buffer.
-func (l *Loop) flushChain(c *Conn, at int32) {
-	l.scratch = l.scratch[:0]
-	for ; at != 0; at = l.nodes[at-1].next {
-		data := l.nodes[at-1].data
-		if len(data) > scratchSize-len(l.scratch) {
-			l.write(c, l.scratch, true)
-			l.scratch = l.scratch[:0]
-		}
-		if len(data) > scratchSize {
-			l.write(c, data, false)
-		} else {
-			l.scratch = append(l.scratch, data...)
-		}
-	}
-	l.write(c, l.scratch, true)
-}
-
-// write sends whole frames: directly where nothing is queued for c, and what
-// the kernel refuses through an outbox. Borrowed memory is copied before it is
-// queued.
-func (l *Loop) write(c *Conn, data []byte, borrowed bool) {
-	if len(data) == 0 || c.broken || c.state != stateOpen {
-		return
-	}
-	n := 0
-	o := c.out.Load()
-	if o == nil {
-		var err error
-		if n, err = c.transport.tryWrite(l, data); err != nil {
-			l.broken(c, codeAbnormal)
-			return
-		}
-		if n == len(data) {
-			return
-		}
-	}
-	cut := cutFrames(data, n) - n // a frame that was begun must go on
-	shared := len(data)
-	if data = data[n:]; borrowed {
-		data = bytes.Clone(data)
-		shared = len(data)
-	}
-	l.enqueue(c, o, data[:cut], data[cut:], shared)
-}
-
-// enqueue puts in the outbox o, nil where there is none yet, the rest of a
-// frame that was begun, whatever the bound, and of the frames what fits. Both
-// are pieces of a buffer of so many shared bytes.
-func (l *Loop) enqueue(c *Conn, o *outbox, begun, frames []byte, shared int) {
-	fresh := o == nil
-	if fresh {
-		o = &outbox{}
-		o.add(piece(begun, shared), false)
-	}
-	rest, ok := o.offer(frames, l.engine.cfg.QueueBytes, shared)
-	if !ok { // the writer ended meanwhile
-		l.write(c, frames, false)
-		return
-	}
-	if fresh {
-		l.startOutbox(c, o)
-	}
-	if len(rest) == 0 {
-		return
-	}
-	if l.engine.cfg.DropWhenSlow {
-		l.engine.stats.Dropped.Add(int64(countFrames(rest)))
-	} else {
-		l.tooSlow(c)
-	}
-}
-
-// startOutbox makes the write side of c a writer goroutine's until o is empty.
-func (l *Loop) startOutbox(c *Conn, o *outbox) {
-	c.out.Store(o)
-	l.engine.spawn(func() { c.drain(o) })
-}
-
-// tooSlow closes a connection whose queue is full.
-func (l *Loop) tooSlow(c *Conn) {
-	l.engine.stats.SlowClosed.Add(1)
-	l.closeConn(c, l.engine.cfg.SlowCloseCode, "too slow")
 }

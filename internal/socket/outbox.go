@@ -2,27 +2,28 @@ package socket
 
 import (
 	"bytes"
-	"errors"
-	"net"
-	"os"
 	"sync"
 	"time"
 )
 
-// outbox holds what the kernel did not take of one connection, and is emptied
-// by a goroutine that lives only as long. While a connection has one, its loop
-// writes nothing itself.
+// outbox holds what the kernel did not take of one connection. It is emptied as
+// the peer takes it: by the loop, or by a stream's writer goroutine. While a
+// connection has one, all it is sent goes through it.
 type outbox struct {
+	held  bool      // until the connection is accepted; owned by the loop
+	since time.Time // when something was taken last; owned by the loop, and only used where it drains
+
 	mu     sync.Mutex // guards what follows
 	queue  [][]byte   // shared memory: never written to
-	bytes  int        // in queue, with entryCost for each entry, and being written
-	done   bool       // the writer ended; the outbox takes nothing more
+	bytes  int        // in queue, with entryCost for each entry
+	done   bool       // it was emptied, and takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
-	finish bool       // tell the loop once the queue is empty
+	finish bool       // the loop wants to know that it is empty
 }
 
-// add queues b whatever the bound. False: the writer has ended. After the last
-// one, a close frame, the loop is told once all is written, or that it cannot be.
+// add queues b whatever the bound. False: the outbox was emptied already. After
+// the last one, a close frame, the loop is told once all is written, or that it
+// cannot be.
 func (o *outbox) add(b []byte, last bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -38,7 +39,7 @@ func (o *outbox) add(b []byte, last bool) bool {
 
 // offer queues the frames of b that fit under the bound, the first one in any
 // case where nothing is queued, and returns the rest. b is a piece of a buffer of
-// so many shared bytes.
+// so many shared bytes. Not ok: the outbox was emptied already.
 func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,90 +95,43 @@ func wholeFrames(b []byte, n int) int {
 	return end
 }
 
-// next moves up to len(buf) queued bytes into buf. When none are left the
-// writer's time is over, and the loop owns the write side again.
-func (o *outbox) next(c *Conn, buf []byte) (n int, finish bool) {
+// peek copies the start of the queue into buf. Where there is nothing the outbox
+// is done, and no longer that of c; finish tells whether the loop wants to know.
+func (o *outbox) peek(c *Conn, buf []byte) (n int, finish bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.queue) > 0 && n < len(buf) {
-		k := copy(buf[n:], o.queue[0])
-		n += k
-		if o.queue[0] = o.queue[0][k:]; len(o.queue[0]) == 0 {
-			o.queue[0] = nil
-			o.queue = o.queue[1:]
-			o.bytes -= entryCost
+	for _, b := range o.queue {
+		if n += copy(buf[n:], b); n == len(buf) {
+			break
 		}
 	}
-	if n == 0 {
+	if n == 0 && !o.failed {
 		o.done = true
 		c.out.Store(nil)
 	}
 	return n, o.finish
 }
 
-func (o *outbox) wrote(n int) {
+// advance forgets n bytes that were written.
+func (o *outbox) advance(n int) {
 	o.mu.Lock()
-	o.bytes -= n
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	for n > 0 && !o.failed {
+		k := min(n, len(o.queue[0]))
+		n -= k
+		o.bytes -= k
+		if o.queue[0] = o.queue[0][k:]; len(o.queue[0]) == 0 {
+			o.queue[0] = nil
+			o.queue = o.queue[1:]
+			o.bytes -= entryCost
+		}
+	}
 }
 
-// abandon drops what is queued after a failed write. The write side stays the
-// outbox's: a frame may be cut.
+// abandon drops what is queued after a failed write, or the end. The write side
+// stays the outbox's: a frame may be cut.
 func (o *outbox) abandon() {
 	o.mu.Lock()
 	o.queue, o.failed = nil, true
 	o.mu.Unlock()
-}
-
-var writeBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
-
-// drain is the writer goroutine.
-func (c *Conn) drain(o *outbox) {
-	buf := writeBuffers.Get().(*[16 << 10]byte)
-	defer writeBuffers.Put(buf)
-	for {
-		n, finish := o.next(c, buf[:])
-		if n == 0 {
-			if finish {
-				c.tell(post{kind: postFlushed, conn: c})
-			}
-			return
-		}
-		if err := c.writeAll(buf[:n]); err != nil {
-			o.abandon()
-			code := uint16(codeAbnormal)
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				code = c.loop.engine.cfg.SlowCloseCode
-			}
-			c.tell(post{kind: postBroken, conn: c, code: code})
-			return
-		}
-		o.wrote(n)
-	}
-}
-
-// writeAll writes b, failing when nothing of it goes out for the write timeout.
-func (c *Conn) writeAll(b []byte) error {
-	for len(b) > 0 {
-		err := c.nc.SetWriteDeadline(time.Now().Add(c.loop.engine.cfg.WriteTimeout))
-		if err != nil {
-			return err
-		}
-		n, err := c.nc.Write(b)
-		b = b[n:]
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !partialOK(c.nc)) {
-			return err
-		}
-	}
-	return c.nc.SetWriteDeadline(time.Time{})
-}
-
-// partialOK reports whether writing may go on after a deadline passed in the
-// middle: for TLS it corrupts the stream.
-func partialOK(nc net.Conn) bool {
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		return true
-	}
-	return false
 }

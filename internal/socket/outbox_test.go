@@ -12,7 +12,7 @@ func TestFailedWriteBeforeLoopHears(t *testing.T) {
 	e := newTestEngine(t, testConfig())
 	l, nc, h := e.loops[0], newStuckConn(), newRecorder()
 	c := open(t, e, nc, h)
-	c.Resume()
+	check(t, c.Start(nil))
 	if err := c.Write(t.Context(), Frame(false, []byte("a")), false); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ package socket
 
 import (
 	"fmt"
-	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -10,31 +10,35 @@ import (
 )
 
 // TestPauseAndResume pauses reading at each message, and has it go on at once or
-// later, by another goroutine or from within Receive: all messages come, once
-// and in order, never two at a time.
+// later, by another goroutine or, where a goroutine reads, from within Receive:
+// all messages come, once and in order, never two at a time.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"plain", "stream"} {
+	onKinds(t, func(t *testing.T, k kind) {
 		for _, within := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, within %v", kind, within), func(t *testing.T) {
+			if within && strings.HasPrefix(k.name, "polled") {
+				continue // Receive is called on the loop
+			}
+			t.Run(fmt.Sprintf("within %v", within), func(t *testing.T) {
 				t.Parallel()
-				pauseAndResume(t, kind, within)
+				pauseAndResume(t, k, within)
 			})
 		}
-	}
+	})
 }
 
-func pauseAndResume(t *testing.T, kind string, within bool) {
+func pauseAndResume(t *testing.T, k kind, within bool) {
 	const total = 2000
-	e := newTestEngine(t, testConfig())
-	server, client := loopback(t)
-	var nc net.Conn = server
-	if kind == "stream" {
-		nc = struct{ net.Conn }{server}
-	}
+	e := newTestEngine(t, k.config())
+	server, client := k.pair(t)
 	h, c := newRecorder(), &Conn{}
 	got, again, end := make(chan string, total), make(chan bool, total), make(chan bool)
 	t.Cleanup(func() { close(end) })
+	resume := func() {
+		if err := c.Resume(); err != nil {
+			t.Error(err)
+		}
+	}
 	var inside atomic.Int32
 	h.receive = func(messages []Message) bool {
 		if inside.Add(1) > 1 {
@@ -45,7 +49,7 @@ func pauseAndResume(t *testing.T, kind string, within bool) {
 			got <- string(m.Data)
 		}
 		if within {
-			c.Resume()
+			resume()
 		} else {
 			again <- true
 		}
@@ -55,15 +59,15 @@ func pauseAndResume(t *testing.T, kind string, within bool) {
 		for {
 			select {
 			case <-again:
-				c.Resume()
+				resume()
 			case <-end:
 				return
 			}
 		}
 	}()
-	check(t, e.Open(c, nc, append(clientFrame(ws.OpText, "0"), clientFrame(ws.OpText, "1")...), nil, h))
+	check(t, e.Open(c, server, nil, h))
 	check(t, c.Accept())
-	c.Resume()
+	check(t, c.Start(append(clientFrame(ws.OpText, "0"), clientFrame(ws.OpText, "1")...)))
 	go func() {
 		for i := 2; i < total; i++ {
 			if _, err := client.Write(clientFrame(ws.OpText, fmt.Sprint(i))); err != nil {

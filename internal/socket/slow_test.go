@@ -23,180 +23,169 @@ func numbered(i int) []byte {
 // it gets are whole frames in order, and they and those dropped are all.
 func TestDropSlow(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"plain", "stream"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			const total = 3000
-			cfg := testConfig()
-			cfg.QueueBytes, cfg.DropWhenSlow = 200_000, true
-			cfg.PingInterval = 40 * time.Millisecond // pings are no messages, also where they are dropped
-			e := newTestEngine(t, cfg)
-			server, client := loopback(t)
-			check(t, server.SetWriteBuffer(16<<10))
-			var nc net.Conn = server
-			if kind == "stream" {
-				nc = struct{ net.Conn }{server}
+	onKinds(t, func(t *testing.T, k kind) {
+		const total = 3000
+		cfg := k.config()
+		cfg.QueueBytes, cfg.DropWhenSlow = 200_000, true
+		cfg.PingInterval = 40 * time.Millisecond // pings are no messages, also where they are dropped
+		e := newTestEngine(t, cfg)
+		server, client := k.pair(t)
+		setWriteBuffer(t, server, 16<<10)
+		c := open(t, e, server, newRecorder()) // not read: the heartbeat counts nothing
+		for i := range total {
+			check(t, c.Write(t.Context(), numbered(i), i%7 == 0))
+		}
+		e.Flush()
+		for range 2 { // what a round puts out, and drops, follows its posts
+			onLoop(t, e.loops[0], func() {})
+		}
+		dropped := int(e.Stats().Dropped.Load())
+		if dropped == 0 || dropped == total {
+			t.Fatalf("%d of %d were dropped", dropped, total)
+		}
+		received, last := 0, -1
+		for received+dropped < total {
+			f, err := readFrame(client)
+			check(t, err)
+			if f.Header.OpCode.IsControl() {
+				continue
 			}
-			h := newRecorder()
-			c := open(t, e, nc, h) // not read: the heartbeat counts nothing
-			for i := range total {
-				check(t, c.Write(t.Context(), numbered(i), i%7 == 0))
+			if i := int(binary.BigEndian.Uint64(f.Payload)); i <= last {
+				t.Fatalf("frame %d came after %d", i, last)
+			} else {
+				last = i
 			}
-			e.Flush()
-			for range 2 { // what a round puts out, and drops, follows its posts
-				onLoop(t, e.loops[0], func() {})
+			received++
+		}
+		check(t, c.Write(t.Context(), Frame(false, []byte("goes on")), false))
+		for {
+			f, err := readFrame(client)
+			check(t, err)
+			if string(f.Payload) == "goes on" {
+				break
 			}
-			check(t, client.SetReadDeadline(time.Now().Add(30*time.Second)))
-			dropped := int(e.Stats().Dropped.Load())
-			if dropped == 0 || dropped == total {
-				t.Fatalf("%d of %d were dropped", dropped, total)
+			if !f.Header.OpCode.IsControl() {
+				t.Fatal("more came than was sent, less what was dropped")
 			}
-			received, last := 0, -1
-			for received+dropped < total {
-				f, err := readFrame(client)
-				check(t, err)
-				if f.Header.OpCode.IsControl() {
-					continue
-				}
-				if i := int(binary.BigEndian.Uint64(f.Payload)); i <= last {
-					t.Fatalf("frame %d came after %d", i, last)
-				} else {
-					last = i
-				}
-				received++
-			}
-			check(t, c.Write(t.Context(), Frame(false, []byte("goes on")), false))
-			for {
-				f, err := readFrame(client)
-				check(t, err)
-				if string(f.Payload) == "goes on" {
-					break
-				}
-				if !f.Header.OpCode.IsControl() {
-					t.Fatal("more came than was sent, less what was dropped")
-				}
-			}
-			if n := int(e.Stats().Dropped.Load()); n != dropped {
-				t.Errorf("%d were dropped, then %d", dropped, n)
-			}
-		})
-	}
+		}
+		if n := int(e.Stats().Dropped.Load()); n != dropped {
+			t.Errorf("%d were dropped, then %d", dropped, n)
+		}
+	})
 }
 
 // TestCloseSlow closes the one connection that does not read, and takes no
 // longer over the others.
 func TestCloseSlow(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig()
-	cfg.QueueBytes = 100_000
-	e := newTestEngine(t, cfg)
-	topic := e.NewTopic()
-	slowServer, slowClient := loopback(t)
-	server, client := loopback(t)
-	check(t, slowServer.SetWriteBuffer(16<<10))
-	check(t, slowClient.SetReadBuffer(16<<10))
-	slow := open(t, e, slowServer, newRecorder())
-	check(t, slow.Join(topic))
-	check(t, open(t, e, server, newRecorder()).Join(topic))
-	slow.Resume()
-	got := make(chan int)
-	go func() {
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes = 100_000
+		e := newTestEngine(t, cfg)
+		topic := new(Topic)
+		slowServer, slowClient := k.pair(t)
+		server, client := k.pair(t)
+		setWriteBuffer(t, slowServer, 16<<10)
+		check(t, slowClient.SetReadBuffer(16<<10))
+		slowHandler, handler := newRecorder(), newRecorder()
+		slow := open(t, e, slowServer, slowHandler)
+		slowHandler.join(t, slow, topic)
+		handler.join(t, open(t, e, server, handler), topic)
+		check(t, slow.Start(nil))
+		got := make(chan int)
+		go func() {
+			for {
+				f, err := readFrame(client)
+				if err != nil {
+					return
+				}
+				got <- int(binary.BigEndian.Uint64(f.Payload))
+			}
+		}()
+		for i := 0; e.Stats().SlowClosed.Load() == 0; i++ {
+			check(t, e.Publish(t.Context(), topic, Post{Frame: numbered(i)}))
+			if next := await(t, got, "the message at the other connection"); next != i {
+				t.Fatalf("got message %d, want %d", next, i)
+			}
+		}
 		for {
-			f, err := readFrame(client)
-			if err != nil {
-				return
+			f, err := readFrame(slowClient)
+			check(t, err)
+			if f.Header.OpCode == ws.OpClose {
+				if code := binary.BigEndian.Uint16(f.Payload); code != cfg.SlowCloseCode {
+					t.Errorf("closed with %d, want %d", code, cfg.SlowCloseCode)
+				}
+				break
 			}
-			got <- int(binary.BigEndian.Uint64(f.Payload))
 		}
-	}()
-	for i := 0; e.Stats().SlowClosed.Load() == 0; i++ {
-		check(t, e.Publish(t.Context(), topic, Post{Frame: numbered(i)}))
-		if next := await(t, got, "the message at the other connection"); next != i {
-			t.Fatalf("got message %d, want %d", next, i)
-		}
-	}
-	for {
-		f, err := readFrame(slowClient)
+		_, err := slowClient.Write(clientFrame(ws.OpClose, "\x0f\xa0"))
 		check(t, err)
-		if f.Header.OpCode == ws.OpClose {
-			if code := binary.BigEndian.Uint16(f.Payload); code != cfg.SlowCloseCode {
-				t.Errorf("closed with %d, want %d", code, cfg.SlowCloseCode)
-			}
-			break
-		}
-	}
-	_, err := slowClient.Write(clientFrame(ws.OpClose, "\x0f\xa0"))
-	check(t, err)
-	_, err = io.Copy(io.Discard, slowClient)
-	check(t, err)
+		_, err = io.Copy(io.Discard, slowClient)
+		check(t, err)
+	})
 }
 
 // TestLargeFrameIsTaken sends an idle connection a frame that is larger than all
 // that may wait for it.
 func TestLargeFrameIsTaken(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"plain", "stream"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			cfg := testConfig()
-			cfg.QueueBytes = 1
-			e := newTestEngine(t, cfg)
-			server, client := loopback(t)
-			var nc net.Conn = server
-			if kind == "stream" {
-				nc = struct{ net.Conn }{server}
-			}
-			c := open(t, e, nc, newRecorder())
-			check(t, c.Write(t.Context(), numbered(4), false))
-			f, err := readFrame(client)
-			check(t, err)
-			if len(f.Payload) != 70_000 || e.Stats().SlowClosed.Load() != 0 {
-				t.Errorf("got %d bytes, %d connections too slow", len(f.Payload), e.Stats().SlowClosed.Load())
-			}
-		})
-	}
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes = 1
+		e := newTestEngine(t, cfg)
+		server, client := k.pair(t)
+		c := open(t, e, server, newRecorder())
+		check(t, c.Write(t.Context(), numbered(4), false))
+		f, err := readFrame(client)
+		check(t, err)
+		if len(f.Payload) != 70_000 || e.Stats().SlowClosed.Load() != 0 {
+			t.Errorf("got %d bytes, %d connections too slow", len(f.Payload), e.Stats().SlowClosed.Load())
+		}
+	})
 }
 
 // TestOutboxHandover has the loop and writers take turns at one connection, as
 // its client reads by fits and starts: nothing is lost, doubled or disordered.
 func TestOutboxHandover(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig()
-	cfg.QueueBytes, cfg.MailboxBytes = 1<<30, 1<<16
-	e := newTestEngine(t, cfg)
-	server, client := loopback(t)
-	check(t, server.SetWriteBuffer(8<<10))
-	check(t, client.SetReadBuffer(8<<10))
-	c := open(t, e, server, newRecorder())
-	total := 20_000
-	if testing.Short() {
-		total = 4000
-	}
-	failed := make(chan error, 1)
-	go func() {
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes, cfg.MailboxBytes = 1<<30, 1<<16
+		e := newTestEngine(t, cfg)
+		server, client := k.pair(t)
+		setWriteBuffer(t, server, 8<<10)
+		check(t, client.SetReadBuffer(8<<10))
+		c := open(t, e, server, newRecorder())
+		total := 20_000
+		if testing.Short() {
+			total = 4000
+		}
+		failed := make(chan error, 1)
+		go func() {
+			for i := range total {
+				payload := make([]byte, 8+i%400)
+				binary.BigEndian.PutUint64(payload, uint64(i))
+				if err := c.Write(t.Context(), Frame(true, payload), i%5 != 0); err != nil {
+					failed <- err
+					return
+				}
+			}
+			failed <- c.Close(codeNormal, "")
+		}()
+		r := rand.New(rand.NewPCG(3, 4))
+		in := &stutter{client, r}
 		for i := range total {
-			payload := make([]byte, 8+i%400)
-			binary.BigEndian.PutUint64(payload, uint64(i))
-			if err := c.Write(t.Context(), Frame(true, payload), i%5 != 0); err != nil {
-				failed <- err
-				return
+			f, err := readFrame(in)
+			check(t, err)
+			if got := int(binary.BigEndian.Uint64(f.Payload)); got != i || len(f.Payload) != 8+i%400 {
+				t.Fatalf("got frame %d of %d bytes, want %d", got, len(f.Payload), i)
 			}
 		}
-		failed <- c.Close(codeNormal, "")
-	}()
-	r := rand.New(rand.NewPCG(3, 4))
-	in := &stutter{client, r}
-	for i := range total {
-		f, err := readFrame(in)
-		check(t, err)
-		if got := int(binary.BigEndian.Uint64(f.Payload)); got != i || len(f.Payload) != 8+i%400 {
-			t.Fatalf("got frame %d of %d bytes, want %d", got, len(f.Payload), i)
+		check(t, await(t, failed, "the sender"))
+		if f, err := readFrame(in); err != nil || f.Header.OpCode != ws.OpClose {
+			t.Errorf("got %v and %v, want a close frame", f.Header, err)
 		}
-	}
-	check(t, await(t, failed, "the sender"))
-	if f, err := readFrame(in); err != nil || f.Header.OpCode != ws.OpClose {
-		t.Errorf("got %v and %v, want a close frame", f.Header, err)
-	}
+	})
 }
 
 // stutter reads in pieces of any size.
@@ -207,4 +196,14 @@ type stutter struct {
 
 func (s *stutter) Read(b []byte) (int, error) {
 	return s.Reader.Read(b[:min(len(b), 1+s.r.IntN(2000))])
+}
+
+// setWriteBuffer has the kernel take little of what is written to a connection
+// that is not read.
+func setWriteBuffer(t *testing.T, nc net.Conn, n int) {
+	t.Helper()
+	if wrapped, ok := nc.(struct{ net.Conn }); ok {
+		nc = wrapped.Conn
+	}
+	check(t, nc.(peer).SetWriteBuffer(n))
 }

@@ -26,7 +26,10 @@ type Config struct {
 	WriteTimeout  time.Duration // a queued write that makes no progress for this long ends the connection
 	CloseTimeout  time.Duration // what the closing handshake may take
 	PingInterval  time.Duration // heartbeat; two pings in a row without an answer end the connection
+	ReceiveGrace  time.Duration // what a message may take to arrive, besides its bytes at ReceiveRate
+	ReceiveRate   int           // bytes a second
 	SlowCloseCode uint16        // close code of a connection that reads too slowly
+	Portable      bool          // do not use the event loop's own way of reading and writing sockets
 }
 
 // ErrClosed is returned for what is sent to a connection or an engine that is
@@ -68,5 +71,6 @@ const (
 	codeNoStatus    = 1005
 	codeAbnormal    = 1006
 	codeInvalidData = 1007
+	codePolicy      = 1008
 	codeTooBig      = 1009
 )

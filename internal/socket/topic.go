@@ -2,100 +2,114 @@ package socket
 
 import "sync/atomic"
 
-// Topic is a set of connections that are sent the same frames. Its members are
-// kept by loop: each part belongs to the goroutine of its loop, but the counts,
-// which senders read to leave out loops without members.
+// Topic is a set of connections that are sent the same frames. The zero value is
+// an empty one.
 type Topic struct {
-	parts []part
+	// parts are linked, newest first; there is one for each loop that has had
+	// members. Parts are only ever added.
+	parts atomic.Pointer[part]
 }
 
+// part is what a topic has on one loop.
 type part struct {
-	count   atomic.Int32 // connections here or on their way
-	members []member     // owned by the loop
+	next    *part
+	loop    *Loop
+	count   atomic.Int32  // members here or on their way
+	members []*Membership // owned by the loop
 }
 
-// member is one connection in a topic; at is its place in conn.memberships.
-type member struct {
+// Membership is one connection's in one topic. The zero value is for Init;
+// it is not used again after Leave or Forget.
+type Membership struct {
 	conn *Conn
-	at   int32
+	part *part
+	at   int32 // its place in part.members from 1, or one of the two below; owned by the loop
 }
 
-// membership is one topic of a connection; at is its place in the members of
-// the connection's loop.
-type membership struct {
-	topic *Topic
-	at    int32
-}
+const (
+	notJoined = 0
+	hasLeft   = -1
+)
 
-// NewTopic returns an empty topic for connections of e.
-func (e *Engine) NewTopic() *Topic {
-	return &Topic{parts: make([]part, len(e.loops))}
-}
+// all returns the first part. Those that are added meanwhile are not seen.
+func (t *Topic) all() *part { return t.parts.Load() }
 
-// Join adds c to t. Each Join of a topic needs one Leave, or one Forget after
-// the end of the connection. Safe for concurrent use.
-func (c *Conn) Join(t *Topic) error {
-	t.parts[c.loop.index].count.Add(1)
-	return c.loop.put(background, post{kind: postJoin, conn: c, topic: t})
-}
-
-// Leave takes c out of t. Safe for concurrent use.
-func (c *Conn) Leave(t *Topic) error {
-	t.Forget(c)
-	return c.loop.put(background, post{kind: postLeave, conn: c, topic: t})
-}
-
-// Forget stops counting c, which is over, among the members of t.
-func (t *Topic) Forget(c *Conn) { t.parts[c.loop.index].count.Add(-1) }
-
-// join runs on the loop.
-func (l *Loop) join(c *Conn, t *Topic) {
-	if c.state != stateOpen {
-		return
-	}
-	p := &t.parts[l.index]
-	p.members = append(p.members, member{c, int32(len(c.memberships))})
-	c.memberships = append(c.memberships, membership{t, int32(len(p.members) - 1)})
-}
-
-// leave runs on the loop.
-func (l *Loop) leave(c *Conn, t *Topic) {
-	for i := range c.memberships {
-		if c.memberships[i].topic == t {
-			l.removeMembership(c, i)
-			return
+// on returns the part on a loop, which it adds if there is none.
+func (t *Topic) on(l *Loop) *part {
+	for {
+		first := t.parts.Load()
+		for p := first; p != nil; p = p.next {
+			if p.loop == l {
+				return p
+			}
+		}
+		p := &part{next: first, loop: l}
+		if t.parts.CompareAndSwap(first, p) {
+			return p
 		}
 	}
 }
 
-// removeMembership swaps the last entry into the freed place on both sides.
-func (l *Loop) removeMembership(c *Conn, i int) {
-	gone := c.memberships[i]
-	p := &gone.topic.parts[l.index]
+// Init makes m a membership of c in t, which counts from now on. Each Init needs
+// one Leave, or one Forget after the end of the connection.
+func (m *Membership) Init(c *Conn, t *Topic) {
+	m.conn, m.part = c, t.on(c.loop)
+	m.part.count.Add(1)
+}
+
+// Join adds m's connection to its topic.
+func (m *Membership) Join() error {
+	return m.part.loop.put(background, post{kind: postJoin, member: m})
+}
+
+// Leave ends a membership.
+func (m *Membership) Leave() error {
+	m.part.count.Add(-1)
+	return m.part.loop.put(background, post{kind: postLeave, member: m})
+}
+
+// Forget ends the membership of a connection that is over. Only for Closing of
+// its handler.
+func (m *Membership) Forget() {
+	m.part.count.Add(-1)
+	m.part.loop.leave(m)
+}
+
+// join runs on the loop.
+func (l *Loop) join(m *Membership) {
+	if m.conn.state != stateOpen || m.at != notJoined {
+		return
+	}
+	p := m.part
+	p.members = append(p.members, m)
+	m.at = int32(len(p.members))
+}
+
+// leave runs on the loop. It swaps the last member into the freed place.
+func (l *Loop) leave(m *Membership) {
+	at := m.at
+	m.at = hasLeft
+	if at <= notJoined {
+		return
+	}
+	p := m.part
 	last := len(p.members) - 1
 	moved := p.members[last]
-	p.members[gone.at] = moved
-	moved.conn.memberships[moved.at].at = gone.at
-	p.members[last] = member{}
-	p.members = shrink(p.members[:last])
-
-	last = len(c.memberships) - 1
-	if i != last {
-		next := c.memberships[last]
-		c.memberships[i] = next
-		next.topic.parts[l.index].members[next.at].at = int32(i)
+	p.members[last] = nil
+	if moved != m {
+		p.members[at-1] = moved
+		moved.at = at
 	}
-	c.memberships[last] = membership{}
-	c.memberships = c.memberships[:last]
+	p.members = shrink(p.members[:last])
 }
 
 // shrink gives memory back once three quarters of it are unused.
-func shrink(m []member) []member {
+func shrink(m []*Membership) []*Membership {
 	if len(m) == 0 {
 		return nil
 	}
 	if cap(m) >= 64 && len(m) <= cap(m)/4 {
-		return append(make([]member, 0, len(m)*2), m...)
+		return append(make([]*Membership, 0, len(m)*2), m...)
 	}
 	return m
 }

@@ -12,52 +12,46 @@ func TestTopicModel(t *testing.T) {
 	e := newTestEngine(t, testConfig())
 	l := e.loops[0]
 	r := rand.New(rand.NewPCG(1, 2))
-	topics := make([]*Topic, 6)
-	for i := range topics {
-		topics[i] = e.NewTopic()
-	}
+	topics := make([]Topic, 6)
 	type pair struct {
 		c *Conn
 		t *Topic
 	}
-	joined := make(map[pair]bool)
+	joined := make(map[pair]*Membership)
 	var conns []*Conn
 	for range 80 {
 		conns = append(conns, open(t, e, newStuckConn(), newRecorder()))
 	}
 	for range 5000 {
-		c, to := conns[r.IntN(len(conns))], topics[r.IntN(len(topics))]
+		at, to := r.IntN(len(conns)), &topics[r.IntN(len(topics))]
+		c := conns[at]
+		h := c.handler.(*recorder)
 		switch p := (pair{c, to}); {
 		case r.IntN(500) == 0:
 			onLoop(t, l, func() { l.finalize(c, codeAbnormal) })
-			for _, to := range topics {
-				if joined[pair{c, to}] {
-					to.Forget(c)
-				}
-				delete(joined, pair{c, to})
+			for i := range topics {
+				delete(joined, pair{c, &topics[i]})
 			}
-			fresh := open(t, e, newStuckConn(), newRecorder())
-			conns[indexOf(conns, c)] = fresh
-		case joined[p]:
+			conns[at] = open(t, e, newStuckConn(), newRecorder())
+		case joined[p] != nil:
+			h.leave(t, joined[p])
 			delete(joined, p)
-			check(t, c.Leave(to))
 		default:
-			joined[p] = true
-			check(t, c.Join(to))
+			joined[p] = h.join(t, c, to)
 		}
 	}
 	onLoop(t, l, func() {
 		total := 0
-		for _, to := range topics {
-			members := to.parts[0].members
-			total += len(members)
-			for i, m := range members {
-				if !joined[pair{m.conn, to}] || m.conn.memberships[m.at] != (membership{to, int32(i)}) {
-					t.Errorf("member %d is not one, or is known as another", i)
+		for i := range topics {
+			to := topics[i].all()
+			total += len(to.members)
+			for at, m := range to.members {
+				if joined[pair{m.conn, &topics[i]}] != m || m.part != to || m.at != int32(at+1) {
+					t.Errorf("member %d is not one, or is known as another", at)
 				}
 			}
-			if n := int(to.parts[0].count.Load()); n != len(members) {
-				t.Errorf("%d are counted, %d are members", n, len(members))
+			if n := int(to.count.Load()); n != len(to.members) {
+				t.Errorf("%d are counted, %d are members", n, len(to.members))
 			}
 		}
 		if total != len(joined) {
@@ -66,28 +60,12 @@ func TestTopicModel(t *testing.T) {
 	})
 }
 
-func indexOf(conns []*Conn, c *Conn) int {
-	for i := range conns {
-		if conns[i] == c {
-			return i
-		}
-	}
-	return -1
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestDeliverWhileMembersEnd has members found too slow, and finalized, in the
 // middle of the first of several deliveries to all.
 func TestDeliverWhileMembersEnd(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t, testConfig())
-	l, to := e.loops[0], e.NewTopic()
+	l, to := e.loops[0], new(Topic)
 	var members []*recorder
 	delivered := make(chan int, 300)
 	for i := range 100 {
@@ -95,7 +73,7 @@ func TestDeliverWhileMembersEnd(t *testing.T) {
 		members = append(members, h)
 		h.deliver = func(any) bool { delivered <- i; return i%3 == 0 }
 		c := open(t, e, newStuckConn(), h)
-		check(t, c.Join(to))
+		h.join(t, c, to)
 		onLoop(t, l, func() { c.peerClosed, c.broken = true, true }) // a close frame is out at once
 	}
 	for _, more := range []bool{true, true, false} {
@@ -114,7 +92,7 @@ func TestDeliverWhileMembersEnd(t *testing.T) {
 		t.Errorf("%d were asked, want %d", len(delivered), want)
 	}
 	onLoop(t, l, func() {
-		if n := len(to.parts[0].members); n != 34 {
+		if n := len(to.all().members); n != 34 {
 			t.Errorf("%d are members, want 34", n)
 		}
 	})

@@ -1,0 +1,213 @@
+package socket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// polled is the transport of a TCP or Unix socket on Linux: a descriptor that
+// nobody but its loop knows, which reads and writes it without waiting.
+type polled struct {
+	fd     int32
+	stops  bool // until Start or Resume nothing is read
+	ending bool // the peer sends no more: reading goes on to the end
+}
+
+// readyEvents are asked for once and reported when they begin: it takes no system
+// call to ask again.
+const readyEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+// endEvents say that the peer sends no more.
+const endEvents = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+
+// newTransport takes nc over, also where there is an error. The descriptor of a
+// plain socket is duplicated, and nc closed, so that Go's runtime, and whoever
+// else knows nc, has nothing to do with it any more.
+func newTransport(cfg Config, nc net.Conn) (transport, error) {
+	if cfg.Portable || !isSocket(nc) {
+		return newStream(nc), nil
+	}
+	fd, err := duplicate(nc.(syscall.Conn))
+	if err = errors.Join(err, nc.Close()); err != nil {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+		return nil, err
+	}
+	return &polled{fd: int32(fd), stops: true}, nil
+}
+
+// duplicate returns another descriptor of a socket, or -1 and an error.
+func duplicate(s syscall.Conn) (fd int, err error) {
+	fd = -1
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return fd, err
+	}
+	failed := raw.Control(func(from uintptr) {
+		if fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			fd, err = -1, os.NewSyscallError("fcntl", err)
+		}
+	})
+	return fd, errors.Join(failed, err)
+}
+
+func (p *polled) paused() bool { return p.stops }
+
+func (p *polled) resume(l *Loop, c *Conn, data []byte) {
+	p.stops = false
+	if len(data) > 0 {
+		p.take(l, c, data)
+	}
+	p.read(l, c) // what came meanwhile was reported already
+}
+
+// ready handles what the socket became ready for.
+func (p *polled) ready(l *Loop, c *Conn, events uint32) {
+	if events&endEvents != 0 {
+		p.ending = true
+	}
+	if o := c.out.Load(); o != nil && events&(unix.EPOLLOUT|endEvents) != 0 {
+		l.drain(c, o)
+	}
+	if events&(unix.EPOLLIN|endEvents) != 0 {
+		p.read(l, c)
+	}
+}
+
+// read reads once. Where that cannot have been all, another read follows in the
+// next round, after the other sockets.
+func (p *polled) read(l *Loop, c *Conn) {
+	if p.stops || c.state == stateClosed || c.peerClosed {
+		return
+	}
+	buf := l.poller.buf
+	n, err := p.transfer(unix.SYS_READ, unsafe.Pointer(&buf[0]), len(buf))
+	switch {
+	case err == unix.EAGAIN:
+		return
+	case err != nil || n == 0:
+		l.finalize(c, codeAbnormal)
+		return
+	}
+	p.take(l, c, buf[:n])
+	if n == len(buf) || p.ending {
+		l.poller.again = append(l.poller.again, c)
+	}
+}
+
+// take decodes what was read, and acts on it.
+func (p *polled) take(l *Loop, c *Conn, b []byte) {
+	p.stops = !c.arrived(b, &l.in)
+	l.follow(&l.in)
+	if c.decoder.part != nil && !c.listed && c.state != stateClosed {
+		c.listed = true
+		l.partial = append(l.partial, c)
+	}
+}
+
+// transfer makes a system call that does not wait, without telling Go's scheduler:
+// it would make room for another goroutine that is not needed.
+func (p *polled) transfer(call uintptr, memory unsafe.Pointer, size int) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall(call, uintptr(p.fd), uintptr(memory), uintptr(size))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// maxIovecs is how many pieces the kernel takes in one call (IOV_MAX).
+const maxIovecs = 1024
+
+func (p *polled) write(l *Loop, pieces [][]byte) (int, error) {
+	total := 0
+	for len(pieces) > 0 {
+		batch := pieces[:min(len(pieces), maxIovecs)]
+		pieces = pieces[len(batch):]
+		n, size, err := p.writeBatch(l, batch)
+		total += n
+		if err != nil || n < size {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// writeBatch returns how much was written of how much.
+func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
+	if len(pieces) == 1 {
+		b := pieces[0]
+		n, err = p.transfer(unix.SYS_WRITE, unsafe.Pointer(unsafe.SliceData(b)), len(b))
+		size = len(b)
+	} else {
+		iovecs := l.poller.iovecs[:0]
+		for _, b := range pieces {
+			v := unix.Iovec{Base: unsafe.SliceData(b)}
+			v.SetLen(len(b))
+			iovecs = append(iovecs, v)
+			size += len(b)
+		}
+		n, err = p.transfer(unix.SYS_WRITEV, unsafe.Pointer(&iovecs[0]), len(iovecs))
+		clear(iovecs)
+		l.poller.iovecs = iovecs
+	}
+	if err == unix.EAGAIN {
+		err = nil
+	}
+	return n, size, err
+}
+
+// drain writes what the socket takes of the outbox; the rest waits until it is
+// ready for more.
+func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
+	for {
+		n, finish := o.peek(c, l.poller.out)
+		if n == 0 {
+			if finish {
+				l.closeFlushed(c)
+			}
+			return
+		}
+		l.poller.one[0] = l.poller.out[:n]
+		wrote, err := p.write(l, l.poller.one[:])
+		if err != nil {
+			o.abandon()
+			l.broken(c, codeAbnormal)
+			return
+		}
+		if wrote > 0 || o.since.IsZero() {
+			o.advance(wrote)
+			l.stall(c, o, time.Now())
+		}
+		if wrote < n {
+			return
+		}
+	}
+}
+
+func (p *polled) closeWrite(*Engine) { _ = unix.Shutdown(int(p.fd), unix.SHUT_WR) }
+
+// close ends the connection. Its descriptor is not known to the kernel's poller
+// any more before its number is free, nor used here again.
+func (p *polled) close(l *Loop) {
+	if l.poller.file != nil {
+		_ = unix.EpollCtl(l.poller.fd, unix.EPOLL_CTL_DEL, int(p.fd), nil)
+	}
+	p.drop()
+}
+
+func (p *polled) drop() {
+	_ = unix.Close(int(p.fd))
+	p.fd = -1
+}

@@ -1,0 +1,67 @@
+package socket
+
+import (
+	"slices"
+	"time"
+)
+
+// stalled is a connection with an outbox that its loop drains.
+type stalled struct {
+	conn *Conn
+	out  *outbox
+}
+
+// stall notes that the peer of c took something of o at a time, or took none when
+// it was asked first.
+func (l *Loop) stall(c *Conn, o *outbox, now time.Time) {
+	if o.since.IsZero() {
+		l.stalled = append(l.stalled, stalled{c, o})
+	}
+	o.since = now
+}
+
+// checkStalled ends the connections that took nothing for the write timeout.
+func (l *Loop) checkStalled(now time.Time) {
+	l.stalled = slices.DeleteFunc(l.stalled, func(s stalled) bool {
+		if s.conn.state == stateClosed || s.conn.broken || s.conn.out.Load() != s.out {
+			return true
+		}
+		if now.Sub(s.out.since) < l.engine.cfg.WriteTimeout {
+			return false
+		}
+		s.out.abandon()
+		l.broken(s.conn, l.engine.cfg.SlowCloseCode)
+		return true
+	})
+}
+
+// checkPartial fails the connections whose message takes too long. While a
+// connection is not read its clock stands still.
+func (l *Loop) checkPartial(now time.Time) {
+	l.partial = slices.DeleteFunc(l.partial, func(c *Conn) bool {
+		part := c.decoder.part
+		if part == nil || c.state == stateClosed {
+			c.listed = false
+			return true
+		}
+		if c.io.paused() {
+			part.began = time.Time{}
+			return false
+		}
+		if deadline := part.deadline(&l.engine.cfg, now); now.After(deadline) {
+			c.fail(errTooSlow, &l.in)
+			l.follow(&l.in)
+		}
+		return false
+	})
+}
+
+// deadline returns when what is missing of a message is too late. The clock is
+// started if it does not run.
+func (p *partial) deadline(cfg *Config, now time.Time) time.Time {
+	if p.began.IsZero() {
+		p.began, p.received = now, 0
+	}
+	earned := float64(p.received) / float64(cfg.ReceiveRate) * float64(time.Second)
+	return p.began.Add(cfg.ReceiveGrace + time.Duration(earned))
+}

@@ -1,0 +1,216 @@
+package socket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// stream is the transport of whatever its loop cannot poll: TLS, the connections
+// of a wrapped listener, pipes, and all of them where there is no epoll. A
+// goroutine reads it, and another one writes while there is an outbox.
+type stream struct {
+	nc      net.Conn
+	early   []byte
+	reading atomic.Uint32
+}
+
+// Values of stream.reading.
+const (
+	readStopped = iota
+	readRunning
+	readAgain // running, and asked to go on when it is about to stop
+)
+
+func newStream(nc net.Conn) *stream { return &stream{nc: nc} }
+
+func (s *stream) paused() bool { return s.reading.Load() == readStopped }
+
+func (s *stream) resume(l *Loop, c *Conn, data []byte) {
+	if data != nil { // reading begins
+		s.early = data
+	}
+	for {
+		if s.reading.CompareAndSwap(readStopped, readRunning) {
+			l.engine.spawn(func() { s.read(c) })
+			return
+		}
+		if s.reading.CompareAndSwap(readRunning, readAgain) {
+			return
+		}
+	}
+}
+
+// pause reports whether reading stops now; it does not when it was resumed
+// meanwhile.
+func (s *stream) pause() bool {
+	if s.reading.CompareAndSwap(readRunning, readStopped) {
+		return true
+	}
+	s.reading.Store(readRunning)
+	return false
+}
+
+// streamBuffer is what a read needs.
+type streamBuffer struct {
+	inbound
+	bytes [streamBytes]byte
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new(streamBuffer) }}
+
+// read is the reader goroutine.
+func (s *stream) read(c *Conn) {
+	early := s.early
+	s.early = nil
+	if len(early) > 0 && !s.take(c, early, new(inbound)) {
+		return
+	}
+	for {
+		goOn, err := s.readOnce(c)
+		if err != nil {
+			c.tell(post{kind: postReadEnd, conn: c})
+			return
+		}
+		if !goOn {
+			return
+		}
+	}
+}
+
+// readOnce waits for something to read, without a buffer where it can, and reads
+// it.
+func (s *stream) readOnce(c *Conn) (goOn bool, err error) {
+	if err := s.limit(c); err != nil {
+		return false, err
+	}
+	err = awaitReadable(s.nc)
+	b := streamBuffers.Get().(*streamBuffer)
+	defer streamBuffers.Put(b)
+	n := 0
+	if err == nil {
+		n, err = s.nc.Read(b.bytes[:])
+	}
+	if n > 0 && !s.take(c, b.bytes[:n], &b.inbound) {
+		return false, nil // the connection may be another reader's already
+	}
+	if c.decoder.part != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.fail(errTooSlow, &b.inbound)
+		c.tellAll(&b.inbound)
+		return true, s.nc.SetReadDeadline(time.Time{})
+	}
+	return true, err
+}
+
+// limit sets the deadline of a message that was begun.
+func (s *stream) limit(c *Conn) error {
+	if part := c.decoder.part; part != nil {
+		return s.nc.SetReadDeadline(part.deadline(&c.loop.engine.cfg, time.Now()))
+	}
+	return nil
+}
+
+// take decodes what was read, and reports whether to go on reading.
+func (s *stream) take(c *Conn, b []byte, in *inbound) bool {
+	hadPart := c.decoder.part != nil
+	goOn := c.arrived(b, in)
+	closed := in.closed
+	c.tellAll(in)
+	if hadPart && c.decoder.part == nil {
+		_ = s.nc.SetReadDeadline(time.Time{}) // of a closed connection, which the next read tells
+	}
+	if part := c.decoder.part; part != nil && !goOn {
+		part.began = time.Time{} // its clock stands still
+	}
+	return !closed && (goOn || !s.pause())
+}
+
+// tellAll has the loop told of what was read.
+func (c *Conn) tellAll(in *inbound) {
+	for _, p := range in.posts {
+		c.tell(p)
+	}
+	in.reset()
+}
+
+// tell posts to the loop from a stream's goroutines. The only error is that the
+// loop ended, and the connection with it.
+func (c *Conn) tell(p post) { _ = c.loop.put(background, p) }
+
+// write leaves everything to the outbox.
+func (*stream) write(*Loop, [][]byte) (int, error) { return 0, nil }
+
+// drain has a goroutine empty the outbox.
+func (s *stream) drain(l *Loop, c *Conn, o *outbox) {
+	l.engine.spawn(func() { s.empty(c, o) })
+}
+
+var writeBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// empty is the writer goroutine.
+func (s *stream) empty(c *Conn, o *outbox) {
+	buf := writeBuffers.Get().(*[16 << 10]byte)
+	defer writeBuffers.Put(buf)
+	for {
+		n, finish := o.peek(c, buf[:])
+		if n == 0 {
+			if finish {
+				c.tell(post{kind: postFlushed, conn: c})
+			}
+			return
+		}
+		wrote, err := s.writeAll(c, buf[:n])
+		if err != nil {
+			o.abandon()
+			code := uint16(codeAbnormal)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				code = c.loop.engine.cfg.SlowCloseCode
+			}
+			c.tell(post{kind: postBroken, conn: c, code: code})
+			return
+		}
+		o.advance(wrote)
+	}
+}
+
+// writeAll writes b, failing when nothing of it goes out for the write timeout.
+// That some did is of use on a plain socket only: TLS cannot go on after a
+// deadline.
+func (s *stream) writeAll(c *Conn, b []byte) (int, error) {
+	for at := 0; at < len(b); {
+		if err := s.nc.SetWriteDeadline(time.Now().Add(c.loop.engine.cfg.WriteTimeout)); err != nil {
+			return at, err
+		}
+		n, err := s.nc.Write(b[at:])
+		at += n
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !isSocket(s.nc)) {
+			return at, err
+		}
+	}
+	return len(b), s.nc.SetWriteDeadline(time.Time{})
+}
+
+// isSocket reports whether nc is exactly a TCP or Unix socket: a wrapper that
+// embeds one may change what reading and writing mean.
+func isSocket(nc net.Conn) bool {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// closeWrite runs aside, since for TLS it writes an alert.
+func (s *stream) closeWrite(e *Engine) {
+	if nc, ok := s.nc.(interface{ CloseWrite() error }); ok {
+		e.spawn(func() { _ = nc.CloseWrite() })
+	}
+}
+
+// close runs aside, since closing TLS writes an alert.
+func (s *stream) close(l *Loop) { l.engine.spawn(s.drop) }
+
+func (s *stream) drop() { _ = s.nc.Close() }

@@ -1,0 +1,77 @@
+package parley
+
+import "github.com/parley-rt/parley/internal/socket"
+
+// membership is a connection's in one address.
+type membership struct {
+	socket.Membership
+	topic *topic
+	next  *membership
+}
+
+// memberships are those of one connection: a list while they are few, then a map.
+type memberships struct {
+	few  *membership
+	many map[Address]*membership
+}
+
+// few is how many memberships are a list.
+const few = 8
+
+// find returns the membership of an address, nil where there is none, and how
+// many there are.
+func (ms *memberships) find(of Address) (found *membership, n int) {
+	if ms.many != nil {
+		return ms.many[of], len(ms.many)
+	}
+	for m := ms.few; m != nil; m = m.next {
+		if m.topic.kind == of.kind && m.topic.name == of.name {
+			found = m
+		}
+		n++
+	}
+	return found, n
+}
+
+// add adds m, the n-th from 0.
+func (ms *memberships) add(m *membership, n int) {
+	if ms.many == nil && n >= few {
+		ms.many = make(map[Address]*membership, 2*few)
+		for m := range ms.all {
+			ms.many[m.topic.address()] = m
+		}
+		ms.few = nil
+	}
+	if ms.many != nil {
+		ms.many[m.topic.address()] = m
+		return
+	}
+	m.next = ms.few
+	ms.few = m
+}
+
+func (ms *memberships) remove(m *membership) {
+	if ms.many != nil {
+		delete(ms.many, m.topic.address())
+		return
+	}
+	at := &ms.few
+	for *at != m {
+		at = &(*at).next
+	}
+	*at = m.next
+}
+
+// all yields each membership.
+func (ms *memberships) all(yield func(*membership) bool) {
+	for m := ms.few; m != nil; m = m.next {
+		if !yield(m) {
+			return
+		}
+	}
+	for _, m := range ms.many {
+		if !yield(m) {
+			return
+		}
+	}
+}
