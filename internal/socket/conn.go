@@ -106,5 +106,6 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 func (c *Conn) fail(e *decodeError, in *inbound) {
 	c.discard = true
 	c.decoder = decoder{}
+	in.closed = false // a close frame that breaks the protocol is no goodbye
 	in.posts = append(in.posts, post{kind: postFail, conn: c, code: e.code, reason: e.reason})
 }

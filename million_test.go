@@ -1,0 +1,72 @@
+//go:build !race
+
+package parley
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"testing"
+)
+
+// TestStressMillion makes a million users, each in a group of its own, and holds
+// what an address costs to a bound. The connections have no sockets: there are not
+// that many descriptors.
+func TestStressMillion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and half a gigabyte")
+	}
+	const users, most = 1_000_000, 700
+	hub := NewHub(nil)
+	t.Cleanup(func() { _ = hub.Close(t.Context()) })
+	h := &handler{hub: hub, proto: newProto(Base{})}
+	conns := make([]*Conn, users)
+	for i := range conns {
+		conns[i] = &Conn{handler: h, consumer: Base{}}
+		if err := hub.engine.Open(&conns[i].sock, noSocket{}, nil, (*events)(conns[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := heap()
+	for i, c := range conns {
+		if err := c.Identify(userName(i)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Join(Group(groupName(i)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 0; i < users; i += users / 10 { // each question goes through the loop, behind the joins
+		for _, of := range []Address{User(userName(i)), Group(groupName(i))} {
+			for m, err := range hub.Members(t.Context(), of) {
+				if err != nil || m.User != userName(i) || m.Connections != 1 {
+					t.Errorf("%v has the member %v, %v", of, m, err)
+				}
+			}
+		}
+	}
+	each := (heap() - before) / users
+	t.Logf("a user and a group of one cost %d bytes", each)
+	if each > most {
+		t.Errorf("they cost %d bytes, want at most %d", each, most)
+	}
+	runtime.KeepAlive(conns)
+}
+
+func userName(i int) string { return fmt.Sprintf("user-%07d", i) }
+
+func groupName(i int) string { return fmt.Sprintf("group-%07d", i) }
+
+// heap returns the bytes in use after a collection.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // what finalizers held, and pools
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+// noSocket is a connection that is never read or written.
+type noSocket struct{ net.Conn }
+
+func (noSocket) Close() error { return nil }
