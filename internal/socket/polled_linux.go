@@ -17,6 +17,7 @@ type polled struct {
 	fd     int32
 	stops  bool // until Start or Resume nothing is read
 	ending bool // the peer sends no more: reading goes on to the end
+	again  bool // in poller.again: it is read there, not when it is reported
 }
 
 // readyEvents are asked for once and reported when they begin: it takes no system
@@ -76,7 +77,7 @@ func (p *polled) ready(l *Loop, c *Conn, events uint32) {
 	if o := c.out.Load(); o != nil && events&(unix.EPOLLOUT|endEvents) != 0 {
 		l.drain(c, o)
 	}
-	if events&(unix.EPOLLIN|endEvents) != 0 {
+	if events&(unix.EPOLLIN|endEvents) != 0 && !p.again {
 		p.read(l, c)
 	}
 }
@@ -97,7 +98,8 @@ func (p *polled) read(l *Loop, c *Conn) {
 		return
 	}
 	p.take(l, c, buf[:n])
-	if n == len(buf) || p.ending {
+	if (n == len(buf) || p.ending) && !p.again {
+		p.again = true
 		l.poller.again = append(l.poller.again, c)
 	}
 }

@@ -78,7 +78,9 @@ func (p *poller) poll(l *Loop) {
 	again := p.again
 	p.again = p.spare[:0]
 	for _, c := range again {
-		c.io.(*polled).read(l, c)
+		s := c.io.(*polled)
+		s.again = false
+		s.read(l, c)
 	}
 	clear(again)
 	p.spare = again

@@ -4,11 +4,11 @@
 // connections that are sent the same frames, and a [Handler] is told what one
 // connection received.
 //
-// Who owns what: a [Loop] goroutine owns the membership of its connections,
-// their heartbeat, and the write side of their sockets while nothing is queued
-// for them. Everyone else reaches it through its mailbox. A loop never waits:
-// what the kernel refuses is queued at the connection and written by a
-// goroutine that lives only as long as the queue.
+// Who owns what: a [Loop] goroutine owns its connections: their sockets, what is
+// read of them and not yet whole, what waits to be written, their memberships,
+// heartbeat and deadlines. Everyone else reaches it through its mailbox. A loop
+// never waits. Where it cannot read and write a connection itself, TLS and the
+// like, a goroutine reads it, and another one writes while anything waits.
 package socket
 
 import (
@@ -43,8 +43,8 @@ type Message struct {
 	Data   []byte
 }
 
-// Handler is told what happens on one connection. Its methods must not block:
-// they are called by the connection's reader or by its loop.
+// Handler is told what happens on one connection. Its methods must not block, nor
+// post to a loop: they are called by the connection's loop, or by a stream's reader.
 type Handler interface {
 	// Receive is given the messages of one read, in order; the slice is the
 	// caller's. False pauses reading until Conn.Resume.
