@@ -9,15 +9,19 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/parley-rt/parley/bench/internal/proc"
+	"github.com/parley-rt/parley/bench/internal/scenario"
+	"github.com/parley-rt/parley/bench/internal/system"
 )
 
 // options are the command line.
 type options struct {
 	only, systems        string
+	sizes                []int
 	runs                 int
 	quick                bool
 	out                  string
@@ -30,6 +34,9 @@ type options struct {
 const defaultOut = "../docs/performance.md"
 
 func main() {
+	if scenario.IsHolder(os.Args) {
+		os.Exit(scenario.Hold(os.Args))
+	}
 	o := parse(os.Args[1:])
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -40,8 +47,9 @@ func main() {
 func parse(args []string) options {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	flags.StringVar(&o.only, "only", "", "comma-separated `scenarios` (idle, fanout, p2p, slow); all when empty")
-	flags.StringVar(&o.systems, "systems", "", "comma-separated `systems` (parley, gorilla, ws, socketio, bun, channels, channels-dict, floor); all when empty")
+	flags.StringVar(&o.only, "only", "", "comma-separated `scenarios` ("+strings.Join(scenario.Names(), ", ")+"); all when empty")
+	flags.StringVar(&o.systems, "systems", "", "comma-separated `systems` ("+strings.Join(system.Names(), ", ")+"); all when empty")
+	flags.Func("sizes", "comma-separated `numbers` of receivers of the fan-out; 100, 1,000 and 5,000 when empty", o.setSizes)
 	flags.IntVar(&o.runs, "runs", 5, "how often each case is measured")
 	flags.BoolVar(&o.quick, "quick", false, "small sizes and one run: to see that it works, not for figures; writes no document unless -out says where")
 	flags.StringVar(&o.out, "out", defaultOut, "the `file` the document is written to; - for none")
@@ -54,6 +62,17 @@ func parse(args []string) options {
 	_ = flags.Parse(args) // ExitOnError: it returns only without an error
 	o.applyQuick(flags)
 	return o
+}
+
+func (o *options) setSizes(list string) error {
+	for text := range strings.SplitSeq(list, ",") {
+		size, err := strconv.Atoi(text)
+		if err != nil || size < 1 {
+			return fmt.Errorf("%q is not a number of receivers", text)
+		}
+		o.sizes = append(o.sizes, size)
+	}
+	return nil
 }
 
 // applyQuick replaces what the user left at its default.

@@ -19,7 +19,7 @@ func reportOn(o options) error {
 	if err != nil {
 		return err
 	}
-	scenarios, err := scenario.Select(strings.Join(file.Scenarios, ","), file.Quick)
+	scenarios, err := scenario.Select(strings.Join(file.Scenarios, ","), scenario.Options{Quick: file.Quick, Sizes: file.Sizes})
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,14 @@ func publish(file *result.File, scenarios []scenario.Scenario, out string, table
 	return nil
 }
 
+// sectionsOf leaves out what none of the systems was measured at.
 func sectionsOf(file *result.File, scenarios []scenario.Scenario) []report.Section {
 	var sections []report.Section
 	for _, s := range scenarios {
-		sections = append(sections, report.Section{Title: s.Title(), About: s.About(), Tables: s.Tables(file)})
+		tables := s.Tables(file)
+		if slices.ContainsFunc(tables, func(t report.Table) bool { return len(t.Rows) > 0 }) {
+			sections = append(sections, report.Section{Title: s.Title(), About: s.About(), Tables: tables})
+		}
 	}
 	return sections
 }

@@ -3,23 +3,36 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parley-rt/parley/bench/internal/proc"
+	"github.com/parley-rt/parley/bench/internal/scenario"
 )
 
-// TestQuick measures one system in quick size, from building it to the document, and makes the document again from the results.
+// TestMain lets the test program be a holder too: it starts itself for one.
+func TestMain(m *testing.M) {
+	if scenario.IsHolder(os.Args) {
+		os.Exit(scenario.Hold(os.Args))
+	}
+	os.Exit(m.Run())
+}
+
+// TestQuick measures Parley and a peer in quick size, from building them to the document, and makes the document again from the results.
 func TestQuick(t *testing.T) {
 	dir := t.TempDir()
 	o := parse([]string{
-		"-quick", "-systems", "gorilla", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
+		"-quick", "-systems", "parley,gorilla", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
 	})
 	if err := measure(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	document := read(t, o.out)
-	for _, want := range []string{"quick trial", "gorilla/websocket, chat pattern", "v1.5.3", "## Fan-out", "## Peer to peer", "closed with"} {
+	for _, want := range []string{
+		"quick trial", "gorilla/websocket, chat pattern", "v1.5.3", "## A crowd", "## Connection rate", "## Fan-out", "## Many publishers",
+		"| groups of one |", "## Peer to peer", "closed with", "## Where the time goes",
+	} {
 		if !strings.Contains(document, want) {
 			t.Errorf("the document does not hold %q", want)
 		}
@@ -62,6 +75,9 @@ func TestQuickDefaults(t *testing.T) {
 	}
 	if o := parse([]string{"-quick", "-runs", "2", "-out", "x.md"}); o.runs != 2 || o.out != "x.md" {
 		t.Errorf("got %d runs to %s", o.runs, o.out)
+	}
+	if o := parse([]string{"-sizes", "10,1000"}); !slices.Equal(o.sizes, []int{10, 1000}) {
+		t.Errorf("got sizes %v", o.sizes)
 	}
 	if o := parse(nil); o.runs != 5 || o.out != defaultOut || o.serverCore == proc.Unpinned {
 		t.Errorf("got %+v", o)

@@ -55,7 +55,7 @@ func (s *session) record(ctx context.Context, runs int) error {
 }
 
 func newSession(o options) (*session, error) {
-	scenarios, err := scenario.Select(o.only, o.quick)
+	scenarios, err := scenario.Select(o.only, scenario.Options{Quick: o.quick, Sizes: o.sizes})
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,7 @@ func openResults(o options, scenarios []scenario.Scenario) (*result.File, string
 		LoadCore:   o.loadCore,
 		Quick:      o.quick,
 		Runs:       o.runs,
+		Sizes:      o.sizes,
 	}
 	for _, s := range scenarios {
 		file.Scenarios = append(file.Scenarios, s.Name())
@@ -159,7 +160,7 @@ func (s *session) run(ctx context.Context, runs int) error {
 func (s *session) round(ctx context.Context, n int, sc scenario.Scenario, c scenario.Case) error {
 	for i := range s.systems {
 		sys := s.systems[(i+n)%len(s.systems)]
-		if s.file.Has(sc.Name(), c.Name, sys.Name, n) {
+		if c.Only != "" && c.Only != sys.Name || s.file.Has(sc.Name(), c.Name, sys.Name, n) {
 			continue
 		}
 		sample := s.sample(ctx, n, sc, c, sys)

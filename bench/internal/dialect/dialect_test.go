@@ -23,6 +23,13 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+func TestMounted(t *testing.T) {
+	t.Parallel()
+	if got := (dialect.Mounted{Prefix: "/named/"}).Path("ann"); got != "/named/ann" {
+		t.Errorf("a user is at %q", got)
+	}
+}
+
 func TestSocketIOWrapsMessages(t *testing.T) {
 	t.Parallel()
 	var d dialect.SocketIO

@@ -37,6 +37,9 @@ type Conn struct {
 	// Index is the connection's place among those of its Loop, in the order of dialling.
 	Index int
 
+	// Pongs counts the answers to Ping.
+	Pongs int
+
 	loop    *Loop
 	dialect dialect.Dialect
 	fd      int
@@ -60,6 +63,9 @@ func (c *Conn) Send(message []byte) {
 	c.loop.scratch = c.dialect.Append(c.loop.scratch[:0], message)
 	c.queue(wire.Text, c.loop.scratch)
 }
+
+// Ping queues a ping frame.
+func (c *Conn) Ping() { c.queue(wire.Ping, nil) }
 
 // Pause stops reading: what the server sends fills the kernel's buffers.
 func (c *Conn) Pause() error {
@@ -217,6 +223,8 @@ func (c *Conn) frame(f wire.Frame) {
 		c.text(f.Payload)
 	case wire.Ping:
 		c.queue(wire.Pong, f.Payload)
+	case wire.Pong:
+		c.Pongs++
 	case wire.Close:
 		c.answerClose(f.Payload)
 	}

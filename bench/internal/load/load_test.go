@@ -155,6 +155,19 @@ func TestPingIsAnswered(t *testing.T) {
 	}
 }
 
+func TestPing(t *testing.T) {
+	t.Parallel()
+	loop, _ := newLoop(t)
+	// A read answers pings on its way; it ends with the test's reset.
+	to := serve(t, func(conn *websocket.Conn) error {
+		_, _, _ = conn.ReadMessage()
+		return nil
+	})
+	conn := dial(t, loop, to, 1)[0]
+	conn.Ping()
+	until(t, loop, func() bool { return conn.Pongs == 1 })
+}
+
 func TestCloseFrameIsToldAndAnswered(t *testing.T) {
 	t.Parallel()
 	loop, got := newLoop(t)

@@ -83,3 +83,13 @@ func kernel() string {
 	}
 	return unix.ByteSliceToString(name.Release[:])
 }
+
+// Slab is the memory, in bytes, in which the kernel keeps its own structures, those of sockets among them.
+func Slab() (int64, error) {
+	text := procField("/proc/meminfo", "Slab", "")
+	kb, err := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("/proc/meminfo: slab: %w", err)
+	}
+	return kb << 10, nil
+}

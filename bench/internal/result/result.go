@@ -39,6 +39,7 @@ type File struct {
 	LoadCore   int       `json:"load_core"`
 	Quick      bool      `json:"quick"`
 	Runs       int       `json:"runs"`
+	Sizes      []int     `json:"sizes,omitempty"` // the receivers of the fan-out, where they were chosen
 	Scenarios  []string  `json:"scenarios"`
 	Systems    []System  `json:"systems"`
 	Samples    []Sample  `json:"samples"`

@@ -9,35 +9,27 @@ import (
 	"github.com/parley-rt/parley/bench/internal/load"
 )
 
-// stallLimit is how long nothing may arrive before what is outstanding counts as lost.
-const stallLimit = 10 * time.Second
-
 // broadcast keeps a number of messages from one sender in flight to all receivers, and checks that each receiver gets each one once.
 // A message is done when all receivers have it.
 type broadcast struct {
-	loop      *load.Loop
+	guard
+	tally
 	sender    *load.Conn
 	message   numbered
 	window    int
 	receivers int
 	onDone    func(n int) // called for each message that is done; may be nil
 
-	next     []int           // by receiver: the number it should get next
-	have     []int           // by number modulo window: how many receivers have that message
-	sentAt   []time.Duration // by number modulo window
-	sent     int
-	done     int
-	arrived  int // deliveries, repeated ones not counted
-	lost     int
-	repeated int
-	last     time.Duration // when the last delivery came
-	failure  error
+	next   []int           // by receiver: the number it should get next
+	have   []int           // by number modulo window: how many receivers have that message
+	sentAt []time.Duration // by number modulo window
+	sent   int
 }
 
-// newBroadcast sends from the first of the connections, which are all receivers and the loop's first connections.
+// newBroadcast sends from the first of the receivers, which are the loop's first connections.
 func newBroadcast(loop *load.Loop, receivers []*load.Conn, message numbered, window int) *broadcast {
 	b := &broadcast{
-		loop:      loop,
+		guard:     guard{loop: loop, last: loop.Now()},
 		sender:    receivers[0],
 		message:   message,
 		window:    window,
@@ -45,7 +37,6 @@ func newBroadcast(loop *load.Loop, receivers []*load.Conn, message numbered, win
 		next:      make([]int, len(receivers)),
 		have:      make([]int, window),
 		sentAt:    make([]time.Duration, window),
-		last:      loop.Now(),
 	}
 	loop.Handle(b)
 	loop.Spin = true
@@ -75,17 +66,6 @@ func (b *broadcast) Message(c *load.Conn, text []byte) {
 	b.next[c.Index] = n + 1
 	b.arrived++
 	b.account(n)
-}
-
-// Closed fails the measurement: all receivers were to stay.
-func (b *broadcast) Closed(_ *load.Conn, cause error) {
-	b.fail(fmt.Errorf("the server closed a connection: %w", cause))
-}
-
-func (b *broadcast) fail(cause error) {
-	if b.failure == nil {
-		b.failure = cause
-	}
 }
 
 func (b *broadcast) account(n int) {
@@ -133,22 +113,9 @@ func (b *broadcast) run(end int, stop func() bool) error {
 			b.sender.Send(b.message.with(b.sent))
 			b.sent++
 		}
-		if err := b.step(); err != nil {
+		if err := b.step(b.missing); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (b *broadcast) step() error {
-	if err := b.loop.Step(100 * time.Millisecond); err != nil {
-		return fmt.Errorf("%w; %s", err, b.missing())
-	}
-	if b.failure != nil {
-		return b.failure
-	}
-	if b.loop.Now()-b.last > stallLimit {
-		return fmt.Errorf("nothing arrived for %v; %s", stallLimit, b.missing())
 	}
 	return nil
 }

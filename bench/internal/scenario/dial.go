@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parley-rt/parley/bench/internal/load"
@@ -55,10 +56,11 @@ func (b *bench) dialUsers(first, n int) ([]*load.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := 0; i < n; i += helloBatch {
-		if err := b.greet(conns[i:min(i+helloBatch, n)], first+i); err != nil {
+	for batch := range slices.Chunk(conns, helloBatch) {
+		if err := b.greet(batch, first); err != nil {
 			return nil, err
 		}
+		first += len(batch)
 	}
 	return conns, nil
 }
@@ -76,6 +78,24 @@ func (b *bench) greet(users []*load.Conn, first int) error {
 	}
 	if !complete {
 		return fmt.Errorf("%d of %d users got no message from themselves", len(roll.absent), len(users))
+	}
+	return nil
+}
+
+// ping lets each connection ping the server, and waits for all the answers.
+func (b *bench) ping(conns []*load.Conn) error {
+	for batch := range slices.Chunk(conns, helloBatch) {
+		for _, c := range batch {
+			c.Ping()
+		}
+		unanswered := func(c *load.Conn) bool { return c.Pongs == 0 }
+		all, err := b.loop.RunUntil(func() bool { return !slices.ContainsFunc(batch, unanswered) }, stallLimit)
+		if err != nil {
+			return err
+		}
+		if !all {
+			return errors.New("a connection got no answer to its ping")
+		}
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/parley-rt/parley/bench/internal/report"
 	"github.com/parley-rt/parley/bench/internal/result"
@@ -16,33 +15,22 @@ type fanout struct {
 	sizes    []int
 	windows  []int
 	slowSize int // the most receivers for a slow system where several messages are in flight
-	warm     time.Duration
-	measure  time.Duration
-	messages int // at least so many, however long it takes
-	longest  time.Duration
+	pace
 }
 
-func newFanout(quick bool) *fanout {
+// newFanout measures with the given numbers of receivers, or with its own choice where there are none.
+func newFanout(quick bool, sizes []int) *fanout {
+	s := &fanout{sizes: []int{100, 1000, 5000}, windows: []int{1, 64}, slowSize: 1000, pace: usualPace}
 	if quick {
-		return &fanout{
-			sizes: []int{20, 100}, windows: []int{1, 64}, slowSize: 20,
-			warm: 100 * time.Millisecond, measure: 300 * time.Millisecond, messages: 2, longest: 5 * time.Second,
-		}
+		s.sizes, s.slowSize, s.pace = []int{20, 100}, 20, quickPace
 	}
-	return &fanout{
-		sizes: []int{100, 1000, 5000}, windows: []int{1, 64}, slowSize: 1000,
-		warm: time.Second, measure: 3 * time.Second, messages: 3, longest: 30 * time.Second,
+	if len(sizes) > 0 {
+		s.sizes = sizes
 	}
+	return s
 }
 
 const fanoutBytes = 128
-
-const (
-	cpuPerDelivery = "cpu_us_per_delivery"
-	deliveryRate   = "deliveries_per_s"
-	lostCount      = "lost"
-	repeatedCount  = "repeated"
-)
 
 func (s *fanout) Name() string { return "fanout" }
 
@@ -84,50 +72,8 @@ func (s *fanout) run(ctx context.Context, sys *system.System, env *system.Env, w
 		if err != nil {
 			return Outcome{}, err
 		}
-		return s.send(b, newBroadcast(b.loop, receivers, textMessage(fanoutBytes), window))
+		return s.take(b, newBroadcast(b.loop, receivers, textMessage(fanoutBytes), window))
 	})
-}
-
-// send measures from one message's end to another's.
-func (s *fanout) send(b *bench, c *broadcast) (Outcome, error) {
-	if err := c.sendUntil(s.after(c, s.warm, 1)); err != nil {
-		return Outcome{}, err
-	}
-	meter, err := startMeter(b)
-	if err != nil {
-		return Outcome{}, err
-	}
-	before := c.arrived
-	if err := c.sendUntil(s.after(c, s.measure, s.messages)); err != nil {
-		return Outcome{}, err
-	}
-	used, err := meter.read()
-	if err != nil {
-		return Outcome{}, err
-	}
-	delivered := float64(c.arrived - before)
-	if err := c.drain(); err != nil {
-		return Outcome{}, err
-	}
-	values := map[string]float64{
-		cpuPerDelivery: float64(used.server.Nanoseconds()) / 1e3 / delivered,
-		deliveryRate:   delivered / used.elapsed.Seconds(),
-		lostCount:      float64(c.lost),
-		repeatedCount:  float64(c.repeated),
-	}
-	used.record(values, "")
-	return Outcome{Values: values}, nil
-}
-
-// after is true at the end of a message when both the time has passed and so many messages are done, or when it took too long.
-func (s *fanout) after(c *broadcast, least time.Duration, messages int) func() bool {
-	start, first, last := c.loop.Now(), c.done, c.done
-	return func() bool {
-		passed := c.loop.Now() - start
-		ended := c.done > last
-		last = c.done
-		return ended && (passed >= least && c.done-first >= messages || passed >= s.longest)
-	}
 }
 
 func (s *fanout) Tables(f *result.File) []report.Table {
@@ -147,24 +93,9 @@ func (s *fanout) table(f *result.File, window int) report.Table {
 	for _, sys := range f.Measured() {
 		var cells []string
 		for _, size := range s.sizes {
-			cells = append(cells, s.figures(t, fanoutCase(window, size), sys)...)
+			cells = append(cells, t.flowFigures(fanoutCase(window, size), sys)...)
 		}
 		t.row(sys, cells...)
 	}
 	return t.Table
-}
-
-func (s *fanout) figures(t *comparison, name string, sys result.System) []string {
-	s.remark(t, name, sys, t.cell(name, sys))
-	return []string{t.figure(name, sys, cpuPerDelivery), t.figure(name, sys, deliveryRate)}
-}
-
-func (s *fanout) remark(t *comparison, name string, sys result.System, cell result.Cell) {
-	if lost, _ := cell.Max(lostCount); lost > 0 {
-		t.note("%s, %s: %s deliveries lost", sys.Title, name, report.Count(int(lost)))
-	}
-	if repeated, _ := cell.Max(repeatedCount); repeated > 0 {
-		t.note("%s, %s: %s deliveries repeated", sys.Title, name, report.Count(int(repeated)))
-	}
-	limitedByLoad(t, sys, name, cell, "")
 }

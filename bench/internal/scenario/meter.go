@@ -48,6 +48,17 @@ func (m meter) read() (usage, error) {
 	}, err
 }
 
+// plus is what was used in both of two stretches.
+func (u usage) plus(v usage) usage {
+	return usage{
+		elapsed: u.elapsed + v.elapsed,
+		idle:    u.idle + v.idle,
+		server:  u.server + v.server,
+		self:    u.self + v.self,
+		busy:    u.busy + v.busy,
+	}
+}
+
 // record puts the shares into values, under their names with a suffix.
 func (u usage) record(values map[string]float64, suffix string) {
 	values[serverBusy+suffix] = u.cores(u.server)

@@ -17,6 +17,9 @@ import (
 type peers struct {
 	users   int
 	rates   []int
+	slow    []int         // the rates for slow systems
+	shown   []int         // those that the tables have a column for
+	p99     time.Duration // above it a rate is not held
 	warm    time.Duration
 	measure time.Duration
 	quiet   time.Duration
@@ -24,20 +27,25 @@ type peers struct {
 }
 
 func newPeers(quick bool) *peers {
-	s := &peers{
-		users: 200, rates: []int{500, 2000, 8000, 16000, 32000, 64000, 128000},
-		warm: time.Second, measure: 4 * time.Second, quiet: 2 * time.Second, late: 10 * time.Second,
-	}
 	if quick {
-		s.users, s.rates = 50, []int{500, 2000, 8000}
-		s.warm, s.measure, s.quiet, s.late = 100*time.Millisecond, 400*time.Millisecond, time.Second, 2*time.Second
+		rates := []int{500, 2000, 8000}
+		return &peers{
+			users: 50, rates: rates, slow: rates, shown: rates, p99: time.Second,
+			warm: 100 * time.Millisecond, measure: 400 * time.Millisecond, quiet: time.Second, late: 2 * time.Second,
+		}
 	}
-	return s
+	return &peers{
+		users: 200,
+		rates: []int{2000, 8000, 32000, 64000, 128000, 160000, 192000, 256000},
+		slow:  []int{500, 2000, 8000, 32000},
+		shown: []int{8000, 32000, 64000, 128000},
+		p99:   50 * time.Millisecond,
+		warm:  500 * time.Millisecond, measure: 3 * time.Second, quiet: 2 * time.Second, late: 10 * time.Second,
+	}
 }
 
 const (
 	peersBytes = 128
-	heldP99    = 50 * time.Millisecond
 	ladder     = "ladder"
 
 	heldRate      = "held"
@@ -54,8 +62,17 @@ func (s *peers) Title() string { return "Peer to peer" }
 func (s *peers) About() string {
 	return fmt.Sprintf(`%d users, each on a connection of its own, send each other JSON messages of %d bytes at a fixed total rate, for %s of warming up and %s of measuring.
 The rate does not wait for the server. A message's latency runs from the moment it was *due* to be sent, so a server that holds up the sender does not hide its delay.
-A rate is *held* when the 99th percentile is below %s and every message arrived, at the latest %s after the last was sent; the rates rise until one is not held, at the second try where only the latency was too high.
-The second table is the server's processor time per message, reading and relaying it.`, s.users, peersBytes, report.Span(s.warm), report.Span(s.measure), report.Span(heldP99), report.Span(s.late))
+A rate is *held* when the 99th percentile is below %s and every message arrived, at the latest %s after the last was sent; the rates rise until one is not held, at the second try where only the latency was too high: %s (where the system is slow: %s). The tables show some of them.
+The second table is the server's processor time per message, reading and relaying it.`, s.users, peersBytes, report.Span(s.warm), report.Span(s.measure), report.Span(s.p99), report.Span(s.late), counts(s.rates), counts(s.slow))
+}
+
+// counts lists numbers.
+func counts(numbers []int) string {
+	var texts []string
+	for _, n := range numbers {
+		texts = append(texts, report.Count(n))
+	}
+	return strings.Join(texts, "; ")
 }
 
 func (s *peers) Runs(wanted int) int { return wanted }
@@ -63,22 +80,26 @@ func (s *peers) Runs(wanted int) int { return wanted }
 func (s *peers) Cases() []Case { return []Case{{Name: ladder, Run: s.run}} }
 
 func (s *peers) run(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+	rates := s.rates
+	if sys.Slow {
+		rates = s.slow
+	}
 	return on(ctx, sys, env, func(b *bench) (Outcome, error) {
 		users, err := b.dialUsers(0, s.users)
 		if err != nil {
 			return Outcome{}, err
 		}
-		return s.climb(b, users)
+		return s.climb(b, users, rates)
 	})
 }
 
 // climb tries the rates until one is not held. One that is not held only for its latency is tried once more: a stall of the machine
 // would otherwise end the climb for good.
-func (s *peers) climb(b *bench, users []*load.Conn) (Outcome, error) {
+func (s *peers) climb(b *bench, users []*load.Conn, rates []int) (Outcome, error) {
 	outcome := Outcome{Values: map[string]float64{heldRate: 0}}
-	for _, rate := range s.rates {
+	for _, rate := range rates {
 		t, err := s.try(b, users, rate, outcome.Values)
-		if err == nil && !held(t) && t.unique == t.sent {
+		if err == nil && !s.held(t) && t.unique == t.sent {
 			t, err = s.try(b, users, rate, outcome.Values)
 		}
 		if t.failure != nil {
@@ -88,7 +109,7 @@ func (s *peers) climb(b *bench, users []*load.Conn) (Outcome, error) {
 		if err != nil {
 			return outcome, err
 		}
-		if !held(t) {
+		if !s.held(t) {
 			break
 		}
 		outcome.Values[heldRate] = float64(rate)
@@ -132,8 +153,8 @@ func (s *peers) record(values map[string]float64, t *traffic, used usage) {
 	used.record(values, atRate("", t.rate))
 }
 
-func held(t *traffic) bool {
-	return t.unique == t.sent && milliseconds(t.latencies, 0.99) < float64(heldP99.Milliseconds())
+func (s *peers) held(t *traffic) bool {
+	return t.unique == t.sent && milliseconds(t.latencies, 0.99) < float64(s.p99.Milliseconds())
 }
 
 func milliseconds(latencies *stats.Quantiles, p float64) float64 {
@@ -156,6 +177,9 @@ func (s *peers) latencyTable(f *result.File) report.Table {
 			continue
 		}
 		t.row(sys, append([]string{heldText(sys, median, base)}, s.latencies(cell)...)...)
+		if highest := s.rates[len(s.rates)-1]; int(median) == highest {
+			t.note("%s holds the highest rate that is tried", sys.Title)
+		}
 		s.remark(t, sys, cell)
 	}
 	return t.Table
@@ -166,7 +190,7 @@ func (s *peers) costTable(f *result.File) report.Table {
 	t.Title = "Peer to peer: CPU µs per message"
 	for _, sys := range f.Measured() {
 		var cells []string
-		for _, rate := range s.rates {
+		for _, rate := range s.shown {
 			cells = append(cells, t.figure(ladder, sys, atRate(cpuPerMessage, rate)))
 		}
 		t.row(sys, cells...)
@@ -174,10 +198,10 @@ func (s *peers) costTable(f *result.File) report.Table {
 	return t.Table
 }
 
-// columns are one for the system, the given ones, and one for each rate.
+// columns are one for the system, the given ones, and one for each rate that is shown.
 func (s *peers) columns(more ...string) []string {
 	columns := append([]string{"System"}, more...)
-	for _, rate := range s.rates {
+	for _, rate := range s.shown {
 		columns = append(columns, report.Count(rate)+"/s")
 	}
 	return columns
@@ -192,7 +216,7 @@ func heldText(sys result.System, held, base float64) string {
 
 func (s *peers) latencies(cell result.Cell) []string {
 	var texts []string
-	for _, rate := range s.rates {
+	for _, rate := range s.shown {
 		texts = append(texts, latencyText(cell, rate))
 	}
 	return texts

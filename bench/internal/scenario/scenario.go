@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-rt/parley/bench/internal/dialect"
 	"github.com/parley-rt/parley/bench/internal/load"
 	"github.com/parley-rt/parley/bench/internal/report"
 	"github.com/parley-rt/parley/bench/internal/result"
@@ -34,6 +35,7 @@ type Scenario interface {
 // Case is the unit that the systems take turns at.
 type Case struct {
 	Name string
+	Only string // the name of the only system it is for; empty for all
 	Run  func(context.Context, *system.System, *system.Env) (Outcome, error)
 }
 
@@ -43,21 +45,36 @@ type Outcome struct {
 	Note   string
 }
 
-// All are the scenarios in the order of the report, in full or in quick size.
-func All(quick bool) []Scenario {
-	return []Scenario{newIdle(quick), newFanout(quick), newPeers(quick), newSlow(quick)}
+// Options choose among the variants of the scenarios.
+type Options struct {
+	Quick bool
+	Sizes []int // the receivers of the fan-out; none for its own choice
+}
+
+// All are the scenarios in the order of the report.
+func All(o Options) []Scenario {
+	return []Scenario{
+		newIdle(o.Quick), newCrowd(o.Quick), newConnect(o.Quick), newFanout(o.Quick, o.Sizes), newPublishers(o.Quick), newSpread(o.Quick),
+		newPeers(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
+	}
+}
+
+// Names are those of all scenarios.
+func Names() []string {
+	var names []string
+	for _, s := range All(Options{}) {
+		names = append(names, s.Name())
+	}
+	return names
 }
 
 // Select returns the scenarios of a comma-separated list of names, all of them for an empty one.
-func Select(names string, quick bool) ([]Scenario, error) {
-	all := All(quick)
+func Select(names string, o Options) ([]Scenario, error) {
+	all := All(o)
 	if names == "" {
 		return all, nil
 	}
-	var known []string
-	for _, s := range all {
-		known = append(known, s.Name())
-	}
+	known := Names()
 	wanted := strings.Split(names, ",")
 	for _, name := range wanted {
 		if !slices.Contains(known, name) {
@@ -72,6 +89,17 @@ type bench struct {
 	*system.Instance
 	loop *load.Loop
 	to   load.Target
+}
+
+// onLibrary runs measure with a fresh server that uses Parley as a library, whose clients connect at the given prefix and their name.
+func onLibrary(ctx context.Context, env *system.Env, prefix string, measure func(*bench) (Outcome, error)) (Outcome, error) {
+	if err := system.Library.Prepare(ctx, env); err != nil {
+		return Outcome{}, err
+	}
+	return on(ctx, system.Library, env, func(b *bench) (Outcome, error) {
+		b.to.Dialect = dialect.Mounted{Prefix: prefix}
+		return measure(b)
+	})
 }
 
 // on runs measure with a fresh server and ends the server after it.

@@ -22,13 +22,16 @@ func results() *result.File {
 	for run := range 3 {
 		noise := float64(run)
 		for system, factor := range map[string]float64{"parley": 1, "other": 2} {
-			add("idle", "slope", system, run, map[string]float64{connections: 19000, rssPerConn: factor*1000 + noise, heapPerConn: 10})
+			add("idle", idleUsers, system, run, map[string]float64{connections: 19000, rssPerConn: factor*1000 + noise, heapPerConn: 10})
 			add("fanout", fanoutCase(1, 100), system, run, map[string]float64{cpuPerDelivery: factor*5 + noise, deliveryRate: 1e6 / factor})
 			add("p2p", ladder, system, run, map[string]float64{
-				heldRate: 16000 / factor, atRate("p50", 500): 0.1, atRate("p99", 500): factor, atRate("max", 500): 30, atRate(lostCount, 8000): noise,
+				heldRate: 16000 / factor, atRate("p50", 8000): 0.1, atRate("p99", 8000): factor, atRate("max", 8000): 30, atRate(lostCount, 8000): noise,
 			})
 		}
 	}
+	add("idle", idleBare, "parley", 0, map[string]float64{connections: 19000, rssPerConn: 500})
+	add("spread", oneGroup, "parley", 0, map[string]float64{cpuPerDelivery: 5, deliveryRate: 2e5})
+	add("spread", manyGroups, "parley", 0, map[string]float64{cpuPerDelivery: 6, deliveryRate: 1e5})
 	f.Samples = append(f.Samples, result.Sample{Scenario: "fanout", Case: fanoutCase(64, 100), System: "other", Error: "broken"})
 	return f
 }
@@ -53,14 +56,33 @@ func TestIdleTable(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if len(table.Rows) != 2 {
-		t.Errorf("%d rows, want 2: a skipped system has none", len(table.Rows))
+	if got := row(t, table, "Parley as a library, bare")[2:4]; !slices.Equal(got, []string{"500 B", "0.50×"}) {
+		t.Errorf("got %v", got)
+	}
+	if len(table.Rows) != 3 {
+		t.Errorf("%d rows, want 3: a skipped system has none, nor has what was not measured", len(table.Rows))
+	}
+}
+
+func TestSpreadTable(t *testing.T) {
+	t.Parallel()
+	table := newSpread(false).Tables(results())[0]
+	if got := row(t, table, manyGroups)[1:]; !slices.Equal(got, []string{"6.00", "1.20×", "100k"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestChosenSizesAreTheColumns(t *testing.T) {
+	t.Parallel()
+	got := newFanout(false, []int{100}).Tables(results())[0].Columns
+	if want := []string{"System", "100 receivers: CPU µs", "deliveries/s"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestFanoutTables(t *testing.T) {
 	t.Parallel()
-	tables := newFanout(false).Tables(results())
+	tables := newFanout(false, nil).Tables(results())
 	if got := row(t, tables[0], "Other")[1:3]; !slices.Equal(got, []string{"11.0 (1.83×)", "500k (0.50×)"}) {
 		t.Errorf("got %v", got)
 	}
@@ -85,11 +107,11 @@ func TestPeersTable(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	t.Parallel()
-	got, err := Select("slow,idle", true)
+	got, err := Select("slow,idle", Options{Quick: true})
 	if err != nil || len(got) != 2 || got[0].Name() != "idle" || got[1].Name() != "slow" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if _, err := Select("idle,nothing", true); err == nil {
+	if _, err := Select("idle,nothing", Options{Quick: true}); err == nil {
 		t.Error("an unknown scenario was taken")
 	}
 }

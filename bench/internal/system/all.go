@@ -7,7 +7,7 @@ import (
 
 // All are the systems in the order of the tables; the first is what the others are compared with.
 func All() []*System {
-	return []*System{Parley, Gorilla, WS, SocketIO, Bun, Channels, ChannelsDict, Floor}
+	return []*System{Parley, Gorilla, WS, SocketIO, Bun, Channels, ChannelsDict, Floor, FloorCoalescing}
 }
 
 // Select returns the systems of a comma-separated list of names, all of them for an empty one.
@@ -27,12 +27,19 @@ func Select(names string) ([]*System, error) {
 }
 
 func find(name string) (*System, error) {
-	var known []string
 	for _, s := range All() {
 		if s.Name == name {
 			return s, nil
 		}
-		known = append(known, s.Name)
 	}
-	return nil, fmt.Errorf("unknown system %q; known are %s", name, strings.Join(known, ", "))
+	return nil, fmt.Errorf("unknown system %q; known are %s", name, strings.Join(Names(), ", "))
+}
+
+// Names are those of all systems.
+func Names() []string {
+	var names []string
+	for _, s := range All() {
+		names = append(names, s.Name)
+	}
+	return names
 }

@@ -44,34 +44,44 @@ var Parley = &System{
 }
 
 // Gorilla is gorilla/websocket in the pattern of its chat example.
-var Gorilla = goServer("gorilla", "gorilla/websocket, chat pattern", "github.com/gorilla/websocket")
+var Gorilla = goServer("gorilla", "gorilla/websocket, chat pattern", "gorilla", "github.com/gorilla/websocket")
+
+// Library is Parley's handlers on net/http, without parley serve. Its endpoints are others than those of the systems in All.
+var Library = goServer("library", "Parley as a library", "library", "github.com/parley-rt/parley")
 
 // Floor is what the kernel's calls cost in Go when a server does nothing else.
-var Floor = goServer("floor", "floor: epoll, a write per delivery", "")
+var Floor = goServer("floor", "floor: epoll, a write per delivery", "floor", "")
 
-// goServer is a server of this module's own, in servers/name, that is built on the named module.
-func goServer(name, title, module string) *System {
+// FloorCoalescing is Floor with the fewest writes that deliver everything.
+var FloorCoalescing = goServer("floor-coalescing", "floor: epoll, a write per receiver and round", "floor", "", "--coalesce")
+
+// goServer is a server of this module's own, in servers/program, that is built on the named module.
+func goServer(name, title, program, module string, args ...string) *System {
 	return &System{
 		Name:    name,
 		Title:   title,
 		Dialect: dialect.Plain{},
 		prepare: func(ctx context.Context, env *Env) error {
-			return build(ctx, env, env.Bench, "./servers/"+name, name)
+			return build(ctx, env, env.Bench, "./servers/"+program, program)
 		},
 		command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
 			return proc.Command{
-				Path: filepath.Join(env.Temp, name),
-				Args: []string{"--addr", addr.String(), "--debug-addr", debug.String()},
+				Path: filepath.Join(env.Temp, program),
+				Args: append([]string{"--addr", addr.String(), "--debug-addr", debug.String()}, args...),
 			}
 		},
 		version: func(_ context.Context, env *Env) (string, error) {
-			return moduleVersion(filepath.Join(env.Temp, name), module)
+			return moduleVersion(filepath.Join(env.Temp, program), module)
 		},
 		memory: goMemory,
 	}
 }
 
+// build makes a program unless this run has it already.
 func build(ctx context.Context, env *Env, dir, pkg, name string) error {
+	if _, err := os.Stat(filepath.Join(env.Temp, name)); err == nil {
+		return nil
+	}
 	_, err := output(ctx, dir, "go", "build", "-o", filepath.Join(env.Temp, name), pkg)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,20 +20,21 @@ type loop struct {
 	epoll, listener int
 	events          []unix.EpollEvent
 	buf             []byte // read into, for all connections
-	out             []byte // the frame that is being sent
 	conns           map[int]*conn
-	rooms           map[string]map[*conn]bool
+	rooms           map[string]*room
+	coalesce        bool
+	waiting         []*room // have something to send
 }
 
-// conn is one client. The empty name is the room of everyone.
+// conn is one client.
 type conn struct {
-	fd   int
-	name string
-	open bool   // the upgrade is answered
-	rest []byte // the beginning of what is not complete yet
+	fd    int
+	room  *room  // nil until the upgrade is answered
+	place int    // in the room
+	rest  []byte // the beginning of what is not complete yet
 }
 
-func newLoop(addr netip.AddrPort) (*loop, error) {
+func newLoop(addr netip.AddrPort, coalesce bool) (*loop, error) {
 	listener, err := listen(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v: %w", addr, err)
@@ -47,7 +49,8 @@ func newLoop(addr netip.AddrPort) (*loop, error) {
 		events:   make([]unix.EpollEvent, eventsPerWait),
 		buf:      make([]byte, readBuffer),
 		conns:    make(map[int]*conn),
-		rooms:    make(map[string]map[*conn]bool),
+		rooms:    make(map[string]*room),
+		coalesce: coalesce,
 	}
 	return l, l.watch(listener)
 }
@@ -82,6 +85,7 @@ func (l *loop) step() error {
 			l.read(c)
 		}
 	}
+	l.flush()
 	return nil
 }
 
@@ -99,11 +103,11 @@ func (l *loop) accept() {
 
 func (l *loop) read(c *conn) {
 	kept := copy(l.buf, c.rest)
-	n, err := unix.Read(c.fd, l.buf[kept:])
-	if errors.Is(err, unix.EAGAIN) {
+	n, errno := call(unix.SYS_READ, c.fd, l.buf[kept:])
+	if errno == unix.EAGAIN {
 		return
 	}
-	if err != nil || n == 0 {
+	if errno != 0 || n == 0 {
 		l.drop(c)
 		return
 	}
@@ -112,13 +116,21 @@ func (l *loop) read(c *conn) {
 
 func (l *loop) drop(c *conn) {
 	delete(l.conns, c.fd)
-	delete(l.rooms[c.name], c)
+	if c.room != nil {
+		c.room.leave(c)
+	}
 	_ = unix.Close(c.fd) // nothing more can be done for it
 }
 
 // send writes at once or drops the receiver.
 func (l *loop) send(c *conn, frame []byte) {
-	if n, err := unix.Write(c.fd, frame); err != nil || n < len(frame) {
+	if n, errno := call(unix.SYS_WRITE, c.fd, frame); errno != 0 || n < len(frame) {
 		l.drop(c)
 	}
+}
+
+// call reads or writes without telling the Go scheduler: neither can block.
+func call(number uintptr, fd int, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	return int(n), errno
 }

@@ -18,7 +18,7 @@ const (
 
 // consume handles all that is complete in b and keeps the rest.
 func (l *loop) consume(c *conn, b []byte) {
-	if !c.open {
+	if c.room == nil {
 		end := bytes.Index(b, []byte("\r\n\r\n"))
 		if end < 0 {
 			c.rest = append(c.rest[:0], b...)
@@ -41,11 +41,7 @@ func (l *loop) consume(c *conn, b []byte) {
 // upgrade answers the opening handshake and puts the connection into its room.
 func (l *loop) upgrade(c *conn, request string) {
 	path, _, _ := strings.Cut(strings.TrimPrefix(request, "GET /ws/"), " ")
-	c.name, c.open = strings.TrimSuffix(path, "/"), true
-	if l.rooms[c.name] == nil {
-		l.rooms[c.name] = make(map[*conn]bool)
-	}
-	l.rooms[c.name][c] = true
+	l.enter(c, strings.TrimSuffix(path, "/"))
 	sum := sha1.Sum([]byte(header(request, "sec-websocket-key") + guid))
 	l.send(c, []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(sum[:])+"\r\n\r\n"))
@@ -91,22 +87,15 @@ func (l *loop) handle(c *conn, opcode byte, payload []byte) {
 	case opcode == opcodeClose:
 		l.drop(c)
 	case opcode >= opcodeClose: // a pong, for no ping is sent here, or a client's ping, which the load generator does not send
-	case c.name == "":
-		l.relay(payload, "")
+	case c.room.name == everyone:
+		l.relay(payload, c.room)
 	default:
 		var head struct {
 			ToUser string `json:"to_user"`
 		}
-		if json.Unmarshal(payload, &head) == nil && head.ToUser != "" {
-			l.relay(payload, head.ToUser)
+		if json.Unmarshal(payload, &head) == nil && head.ToUser != everyone {
+			l.relay(payload, l.rooms[head.ToUser])
 		}
-	}
-}
-
-func (l *loop) relay(payload []byte, room string) {
-	l.out = appendText(l.out[:0], payload)
-	for c := range l.rooms[room] {
-		l.send(c, l.out)
 	}
 }
 
