@@ -32,12 +32,19 @@ var ways = []string{"at once", "byte by byte", "with the handshake"}
 // conform runs cases over every transport, in every way, against an echo.
 func conform(t *testing.T, cases []breach) {
 	t.Helper()
+	conformOn(t, false, cases)
+}
+
+// conformOn is conform, on connections that compress or do not.
+func conformOn(t *testing.T, deflates bool, cases []breach) {
+	t.Helper()
 	t.Parallel()
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			hub := newHub(t, &parley.Options{Limits: parley.Limits{MessageBytes: messageLimit}})
+			hub := newHub(t, &parley.Options{Compression: deflates, Limits: parley.Limits{MessageBytes: messageLimit}})
 			s := newSite(t, transport, hub, newEcho)
+			s.deflates = deflates
 			for _, way := range ways {
 				for _, c := range cases {
 					t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
@@ -56,15 +63,15 @@ func (c breach) run(t *testing.T, s *site, way string) {
 	w := s.connect(t)
 	switch way {
 	case "at once":
-		w.send(handshake)
+		w.send(s.handshake())
 		w.accepted()
 		w.send(send)
 	case "byte by byte":
-		w.send(handshake)
+		w.send(s.handshake())
 		w.accepted()
 		w.drip(send)
 	case "with the handshake":
-		w.send(handshake, send)
+		w.send(s.handshake(), send)
 		w.accepted()
 	}
 	compare(t, w.transcript(), want)
@@ -97,6 +104,7 @@ func (w *wire) transcript() (frames []string) {
 			return frames // what came after the client's close frame was not read
 		}
 		frames = append(frames, got)
+		got = strings.TrimPrefix(got, "compressed ")
 		if !strings.HasPrefix(got, "text") && !strings.HasPrefix(got, "binary") &&
 			!strings.HasPrefix(got, "pong") && !strings.HasPrefix(got, "close") {
 			return frames // an error
