@@ -14,9 +14,9 @@ var (
 
 // Codec compresses and inflates messages. It is safe for concurrent use: as many
 // goroutines as it was made for compress at once, as many inflate, and others
-// wait for them. That also bounds what it holds: about 320 KiB for each that
-// compresses, which the collector may take back, and 80 KiB for each that
-// inflates.
+// wait for them. That also bounds what it holds: some 280 KiB for each that
+// compresses, which the collector may take back, and up to 64 KiB of output, and
+// 76 KiB for each that inflates.
 type Codec struct {
 	outputs   chan *output   // nil: not made yet
 	inflaters chan *inflater // nil: not made yet
