@@ -32,19 +32,12 @@ var ways = []string{"at once", "byte by byte", "with the handshake"}
 // conform runs cases over every transport, in every way, against an echo.
 func conform(t *testing.T, cases []breach) {
 	t.Helper()
-	conformOn(t, false, cases)
-}
-
-// conformOn is conform, on connections that compress or do not.
-func conformOn(t *testing.T, deflates bool, cases []breach) {
-	t.Helper()
 	t.Parallel()
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			hub := newHub(t, &parley.Options{Compression: deflates, Limits: parley.Limits{MessageBytes: messageLimit}})
+			hub := newHub(t, &parley.Options{Limits: parley.Limits{MessageBytes: messageLimit}})
 			s := newSite(t, transport, hub, newEcho)
-			s.deflates = deflates
 			for _, way := range ways {
 				for _, c := range cases {
 					t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
