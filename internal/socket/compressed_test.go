@@ -27,7 +27,7 @@ func TestDecoderCompressed(t *testing.T) {
 	}, nil)
 	r := rules{limit: 100, deflate: true}
 	want := decoded{
-		messages: []string{"false true\xff\xfe", "false falseé", "true true", "false true\xff\xfe\xfd", "false falseab", "true true"},
+		messages: []string{"compressed false\xff\xfe", "falseé", "compressed true", "compressed false\xff\xfe\xfd", "falseab", "compressed true"},
 		pong:     "p", pinged: true,
 	}
 	for seed := range uint64(100) {

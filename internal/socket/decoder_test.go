@@ -28,7 +28,11 @@ func decodePieces(pieces [][]byte, r rules) (got decoded, held *partial) {
 		in.reset()
 		err := d.decode(bytes.Clone(piece), r, &in)
 		for _, m := range in.messages {
-			got.messages = append(got.messages, fmt.Sprint(m.Binary, m.Compressed, string(m.Data)))
+			words := fmt.Sprint(m.Binary, string(m.Data))
+			if m.Compressed {
+				words = "compressed " + words
+			}
+			got.messages = append(got.messages, words)
 		}
 		if in.pong != nil {
 			got.pong, got.pinged = string(in.pong), true
