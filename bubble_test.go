@@ -21,6 +21,20 @@ func pipe(t testing.TB, handler http.Handler) (w *wire, writes *counted) {
 // pipeRaw is pipe before the answer to the handshake is read.
 func pipeRaw(t testing.TB, handler http.Handler) (w *wire, writes *counted) {
 	t.Helper()
+	return pipeOffering(t, handler, nil)
+}
+
+// pipeDeflate is pipe with a client that offers permessage-deflate.
+func pipeDeflate(t testing.TB, handler http.Handler) *wire {
+	t.Helper()
+	w, _ := pipeOffering(t, handler, []string{"permessage-deflate"})
+	w.deflates = true
+	w.accepted()
+	return w
+}
+
+func pipeOffering(t testing.TB, handler http.Handler, extensions []string) (w *wire, writes *counted) {
+	t.Helper()
 	server, client := net.Pipe()
 	t.Cleanup(func() { _ = client.Close() })
 	counting := &counted{Conn: server}
@@ -28,9 +42,10 @@ func pipeRaw(t testing.TB, handler http.Handler) (w *wire, writes *counted) {
 	r.Header = http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+		"Sec-Websocket-Extensions": extensions,
 	}
 	go handler.ServeHTTP(&hijack{header: http.Header{}, nc: counting}, r.WithContext(t.Context()))
-	return &wire{t, client, bufio.NewReader(client)}, counting
+	return &wire{t: t, nc: client, r: bufio.NewReader(client)}, counting
 }
 
 // hijack is the ResponseWriter of a connection that can be taken.

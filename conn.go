@@ -155,7 +155,7 @@ func (c *Conn) enroll(to Address) (*membership, error) {
 	if limit := hub.opts.Limits.Memberships; n >= limit {
 		return nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
 	}
-	m := &membership{topic: hub.table.hold(to, c.handler.proto)}
+	m := &membership{topic: hub.table.hold(to, c.proto())}
 	m.Init(&c.sock, &m.topic.Topic)
 	c.joined.add(m, n)
 	return m, nil
@@ -238,7 +238,7 @@ func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendO
 // Reply sends m to this connection's client, behind what was sent before. It
 // returns ErrClosed once the connection is over.
 func (c *Conn) Reply(m Message) error {
-	frame, err := c.handler.proto.frame(m)
+	frame, err := c.proto().frame(m)
 	if err != nil {
 		return err
 	}

@@ -9,33 +9,46 @@ import (
 	"github.com/parley-rt/parley/internal/socket"
 )
 
-// proto is what the connections of one Handler have in common.
-type proto struct {
+// kind is what the consumers of one Handler have in common.
+type kind struct {
 	encoder  Encoder // nil: a message's data is the frame's payload
 	delivers bool    // consumers are Deliverers
 }
 
+// proto is what connections have in common that are sent the same frames: the
+// kind of consumer, and whether messages are compressed.
+type proto struct {
+	*kind
+	compress func(payload []byte, use func(compressed []byte)) bool // deflate.Codec's; nil: they are not
+}
+
 func newProto(c Consumer) *proto {
-	p := &proto{}
+	p := &proto{kind: &kind{}}
 	p.encoder, _ = c.(Encoder)
 	_, p.delivers = c.(Deliverer)
 	return p
 }
 
 // frame encodes a message for the connections of p.
-func (p *proto) frame(m Message) (frame []byte, err error) {
-	if p.encoder == nil {
-		return socket.Frame(m.Binary, m.Data), nil
+func (p *proto) frame(m Message) ([]byte, error) {
+	m, err := p.encode(m)
+	if err != nil {
+		return nil, err
+	}
+	return p.pack(m), nil
+}
+
+// encode turns a message into what is sent.
+func (k *kind) encode(m Message) (encoded Message, err error) {
+	if k.encoder == nil {
+		return m, nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic in Encode: %v\n%s", v, debug.Stack())
 		}
 	}()
-	if m, err = p.encoder.Encode(m); err != nil {
-		return nil, err
-	}
-	return socket.Frame(m.Binary, m.Data), nil
+	return k.encoder.Encode(m)
 }
 
 // local is the hub as its layer sees it.
@@ -46,8 +59,9 @@ type local struct{ hub *Hub }
 func (l local) Deliver(ctx context.Context, e Envelope) error {
 	var few [4]*topic
 	topics, listeners := l.hub.table.lookup(e.To, few[:0])
+	var coded encodings
 	for _, t := range topics {
-		if err := l.publish(ctx, t, &e); err != nil {
+		if err := l.publish(ctx, t, &e, &coded); err != nil {
 			return err
 		}
 	}
@@ -60,18 +74,20 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 }
 
 // publish hands a message to the connections of one topic.
-func (l local) publish(ctx context.Context, t *topic, e *Envelope) error {
+func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodings) error {
 	post := socket.Post{Except: socket.ID(e.Except), More: e.More}
 	if t.proto.delivers {
 		m := e.Message
 		post.Value, post.Size = &m, len(m.Data)
 	} else {
-		frame, err := t.proto.frame(e.Message)
+		m, fresh, err := coded.encode(t.proto.kind, e.Message)
 		if err != nil {
-			l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
+			if fresh {
+				l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
+			}
 			return nil
 		}
-		post.Frame = frame
+		post.Frame = t.proto.pack(m)
 	}
 	err := l.hub.engine.Publish(ctx, &t.Topic, post)
 	if errors.Is(err, socket.ErrClosed) { // a hub that closed has no members

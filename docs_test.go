@@ -35,11 +35,15 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"github.com/parley-rt/parley",
+		"github.com/parley-rt/parley/internal/deflate",
 		"github.com/parley-rt/parley/internal/socket",
 		"github.com/gobwas/ws",
 		"github.com/gobwas/ws/internal/pool",
 		"github.com/gobwas/ws/internal/saferio",
 		"github.com/gobwas/httphead",
+		"github.com/klauspost/compress/flate",
+		"github.com/klauspost/compress/internal/le",
+		"github.com/klauspost/compress/internal/regmask",
 		"golang.org/x/sync/semaphore",
 		"golang.org/x/sys/unix",
 	}

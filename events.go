@@ -13,9 +13,10 @@ import (
 
 // event is one call to make on a consumer.
 type event struct {
-	kind    eventKind
-	code    CloseCode
-	message Message
+	kind       eventKind
+	compressed bool // the message, as it was received
+	code       CloseCode
+	message    Message
 }
 
 type eventKind uint8
@@ -69,7 +70,7 @@ func (e *events) Receive(messages []socket.Message) bool {
 	size := 0
 	for _, m := range messages {
 		size += len(m.Data)
-		w.queue = append(w.queue, event{kind: eventReceive, message: Message{Binary: m.Binary, Data: m.Data}})
+		w.queue = append(w.queue, event{kind: eventReceive, compressed: m.Compressed, message: Message{Binary: m.Binary, Data: m.Data}})
 	}
 	w.receiving.add(len(messages), size)
 	limits := &c.handler.hub.opts.Limits
@@ -208,7 +209,7 @@ func (c *Conn) handle(ev *event) {
 	switch ev.kind {
 	case eventReceive:
 		if !closing {
-			c.call("Receive", func() error { return c.consumer.Receive(c, ev.message) })
+			c.call("Receive", func() error { return c.receive(ev) })
 		}
 	case eventDeliver:
 		if !closing {

@@ -50,7 +50,7 @@ func FuzzJSON(f *testing.F) {
 		} else if !utf8.ValidString(input) {
 			t.Skip("no text")
 		}
-		w := &wire{t, w.nc, w.r}
+		w := &wire{t: t, nc: w.nc, r: w.r}
 		extend(t, w)
 		w.send(frame(first, input))
 		op, answer, err := w.read()

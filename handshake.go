@@ -23,7 +23,8 @@ const handshakeGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 type handler struct {
 	hub          *Hub
 	factory      func() Consumer
-	proto        *proto
+	plain        *proto
+	compressed   *proto // nil without Options.Compression
 	subprotocols []string
 }
 
@@ -37,7 +38,11 @@ type handler struct {
 // and any after [Hub.Close] 503. Response headers that middleware set before are
 // sent with the upgrade.
 func (h *Hub) Handler(factory func() Consumer, subprotocols ...string) http.Handler {
-	return &handler{hub: h, factory: factory, proto: newProto(factory()), subprotocols: subprotocols}
+	plain := newProto(factory())
+	return &handler{
+		hub: h, factory: factory, subprotocols: subprotocols,
+		plain: plain, compressed: plain.compressing(h.codec),
+	}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -71,11 +76,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		setup:       &setup{request: r.WithContext(ctx)},
 	}
 	rand.Read(c.sock.ID[:]) // never fails
+	extensions := h.negotiate(c, r)
 	if err := h.connect(ctx, c); err != nil {
 		h.refused(w, c, err)
 		return
 	}
-	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.Subprotocol())
+	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.Subprotocol(), extensions)
 	nc, early, err := takeOver(w)
 	if err != nil {
 		h.hub.log.Debug("parley: upgrade failed", "conn", c.ID(), "err", err)
@@ -252,16 +258,18 @@ func peekBuffered(r *bufio.Reader) ([]byte, error) {
 }
 
 // upgradeResponse returns the answer to a handshake (RFC 6455, section 4.2.2)
-// with the headers that middleware set.
-func upgradeResponse(set http.Header, key, subprotocol string) []byte {
+// with the headers that middleware set. "" is no subprotocol, and no extension.
+func upgradeResponse(set http.Header, key, subprotocol, extensions string) []byte {
 	sum := sha1.Sum([]byte(key + handshakeGUID))
 	header := set.Clone()
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
 	header.Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(sum[:]))
-	header.Del("Sec-WebSocket-Protocol")
-	if subprotocol != "" {
-		header.Set("Sec-WebSocket-Protocol", subprotocol)
+	for name, agreed := range map[string]string{"Sec-WebSocket-Protocol": subprotocol, "Sec-WebSocket-Extensions": extensions} {
+		header.Del(name)
+		if agreed != "" {
+			header.Set(name, agreed)
+		}
 	}
 	var response bytes.Buffer // writing to it does not fail
 	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rt/parley/internal/deflate"
 	"github.com/parley-rt/parley/internal/socket"
 )
 
@@ -19,6 +21,7 @@ type Hub struct {
 	engine *socket.Engine
 	table  *table
 	link   Link
+	codec  *deflate.Codec // nil without Options.Compression
 
 	runners runners
 	live    gate            // connections whose Connect began and whose Disconnect has not returned
@@ -38,6 +41,9 @@ func NewHub(options *Options) *Hub {
 func newHub(opts Options, cfg socket.Config) *Hub {
 	h := &Hub{opts: opts, log: opts.Logger, table: newTable(), closing: make(chan struct{})}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
+	if opts.Compression {
+		h.codec = deflate.NewCodec(runtime.GOMAXPROCS(0))
+	}
 	h.engine = socket.NewEngine(cfg)
 	h.link = opts.Layer.Attach(local{h})
 	return h

@@ -19,7 +19,7 @@ func TestStressMillion(t *testing.T) {
 	const users, most = 1_000_000, 700
 	hub := NewHub(nil)
 	t.Cleanup(func() { _ = hub.Close(t.Context()) })
-	h := &handler{hub: hub, proto: newProto(Base{})}
+	h := &handler{hub: hub, plain: newProto(Base{})}
 	conns := make([]*Conn, users)
 	for i := range conns {
 		conns[i] = &Conn{handler: h, consumer: Base{}}

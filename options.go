@@ -24,6 +24,13 @@ type Options struct {
 	// SlowReader says what becomes of a connection that reads too slowly.
 	SlowReader SlowReader
 
+	// Compression accepts permessage-deflate (RFC 7692), without context
+	// takeover, where clients offer it. A message of 256 bytes or more is then
+	// compressed, once for all its receivers, if that makes it shorter. It costs
+	// processor time for each message, and its length can betray what a secret
+	// in it has in common with text that an attacker chose (CRIME).
+	Compression bool
+
 	// ShutdownCode is what [Hub.Close] closes connections with: CloseGoingAway
 	// (default) or CloseServiceRestart.
 	ShutdownCode CloseCode
@@ -53,7 +60,7 @@ const (
 // Limits bound what clients can make a hub hold and wait for. The zero value of
 // every field means its default.
 type Limits struct {
-	MessageBytes   int // payload of one message received; beyond it, close code 1009. Default 1 MiB
+	MessageBytes   int // payload of one message received, compressed or not; beyond it, close code 1009. Default 1 MiB
 	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
 	SendQueueBytes int // bytes waiting for a connection that reads too slowly, each piece costing 64 besides. Default 1 MiB
 	DeliverQueue   int // messages waiting for a Deliverer, or SendQueueBytes of them; beyond it, SlowReader applies. Default 256

@@ -28,6 +28,8 @@ type site struct {
 	hub  *parley.Hub
 	http *httptest.Server
 	dial func() (net.Conn, error)
+
+	deflates bool // clients offer permessage-deflate
 }
 
 // newHub returns a hub that ends with the test. Nil options are the defaults.

@@ -19,6 +19,8 @@ type wire struct {
 	t  testing.TB
 	nc net.Conn
 	r  *bufio.Reader
+
+	deflates bool // permessage-deflate was agreed on
 }
 
 // connect returns a wire before its handshake.
@@ -29,7 +31,7 @@ func (s *site) connect(t testing.TB) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = nc.Close() })
-	w := &wire{t, nc, bufio.NewReader(nc)}
+	w := &wire{t: t, nc: nc, r: bufio.NewReader(nc), deflates: s.deflates}
 	extend(t, w)
 	return w
 }
@@ -38,7 +40,7 @@ func (s *site) connect(t testing.TB) *wire {
 func (s *site) open(t testing.TB) *wire {
 	t.Helper()
 	w := s.connect(t)
-	w.send(handshake)
+	w.send(s.handshake())
 	w.accepted()
 	return w
 }
@@ -49,6 +51,14 @@ const (
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
+
+// handshake is what a client of the site asks for.
+func (s *site) handshake() string {
+	if s.deflates {
+		return request(map[string]string{"Sec-WebSocket-Extensions": "permessage-deflate"})
+	}
+	return handshake
+}
 
 // accepted reads the answer to a handshake.
 func (w *wire) accepted() http.Header {
@@ -81,7 +91,8 @@ func (w *wire) send(pieces ...string) {
 }
 
 // read returns the next frame, which is held to what binds a server's frames
-// (RFC 6455, sections 5.1 and 5.2), or the error of reading.
+// (RFC 6455, sections 5.1 and 5.2), or the error of reading. The opcode of one
+// that was compressed has RSV1 added.
 func (w *wire) read() (op byte, payload []byte, err error) {
 	w.t.Helper()
 	var head [10]byte
@@ -89,8 +100,12 @@ func (w *wire) read() (op byte, payload []byte, err error) {
 		return 0, nil, err
 	}
 	n, least := uint64(head[1]), uint64(0)
+	first := head[0]
+	if w.deflates && first&8 == 0 {
+		first &^= rsv1
+	}
 	switch {
-	case head[0]&0xf0 != fin:
+	case first&0xf0 != fin:
 		return 0, nil, fmt.Errorf("a frame starts with %#x: FIN not set, or RSV bits", head[0])
 	case head[1]&0x80 != 0:
 		return 0, nil, errors.New("the server's frame is masked")
@@ -109,7 +124,10 @@ func (w *wire) read() (op byte, payload []byte, err error) {
 	}
 	payload = make([]byte, n)
 	_, err = io.ReadFull(w.r, payload)
-	return head[0] & 0xf, payload, err
+	if head[0]&rsv1 != 0 && err == nil {
+		payload, err = inflated(payload)
+	}
+	return head[0] & (rsv1 | 0xf), payload, err
 }
 
 // next returns the next frame in words, "eof" at the end.
@@ -127,6 +145,8 @@ func (w *wire) next() string {
 
 func inWords(op byte, payload []byte) string {
 	switch {
+	case op&rsv1 != 0:
+		return "compressed " + inWords(op&^rsv1, payload)
 	case op == opClose && len(payload) >= 2:
 		return fmt.Sprintf("close %d", binary.BigEndian.Uint16(payload))
 	case op == opClose:

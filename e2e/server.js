@@ -15,16 +15,18 @@ const POLL_MS = 25;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 // Server is one `parley serve` on a free port of 127.0.0.1, the binary given
-// by PARLEY_BIN or else built from this tree.
+// by PARLEY_BIN or else built from this tree, with the flags given to start.
 export class Server {
   #dir;
   #binary;
+  #flags;
   #process = null;
   #exited = null;
   #output = [];
 
-  static async start() {
+  static async start(...flags) {
     const server = new Server();
+    server.#flags = flags;
     server.#dir = await mkdtemp(join(tmpdir(), "parley-e2e-"));
     server.#binary = process.env.PARLEY_BIN || (await build(server.#dir));
     server.port = await freePort();
@@ -42,7 +44,7 @@ export class Server {
 
   // run starts the process, again after a halt, and returns once it is ready.
   async run() {
-    this.#process = spawn(this.#binary, ["serve", "--addr", `127.0.0.1:${this.port}`], { cwd: this.#dir });
+    this.#process = spawn(this.#binary, ["serve", "--addr", `127.0.0.1:${this.port}`, ...this.#flags], { cwd: this.#dir });
     this.#exited = exitOf(this.#process);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => this.#output.push(text));

@@ -19,7 +19,8 @@ export async function pageClient(t, browser, url) {
       await page.getByLabel("user").fill(user);
       await page.getByRole("button", { name: "Send" }).click();
     },
-    received: (text) => log.getByText(text).waitFor(),
+    received: (text) => page.waitForFunction((text) => document.querySelector("#log").textContent.includes(text), text),
+    extensions: () => page.evaluate("socket.extensions"),
     async close() {
       await page.getByRole("button", { name: "Close" }).click();
       await log.getByText("closed").waitFor();

@@ -23,6 +23,7 @@ export async function pythonClient(t, url) {
   return {
     send: (message, user) => client.stdin.write(`${user ? JSON.stringify({ message, to_user: user }) : message}\n`),
     received: (text) => lines.received(text),
+    extensions: async () => (lines.has("open permessage-deflate") ? "permessage-deflate" : ""),
     async close() {
       client.stdin.end();
       const [code] = await exited;

@@ -18,6 +18,8 @@ type Config struct {
 	TLSCert string   `name:"tls-cert" type:"path" placeholder:"FILE" help:"Serve TLS with this certificate chain, in PEM."`
 	TLSKey  string   `name:"tls-key" type:"path" placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
 
+	Compress bool `help:"Compress messages of 256 bytes or more for clients that offer it (permessage-deflate), and take compressed ones."`
+
 	Limits `embed:""`
 
 	ShutdownTimeout time.Duration `default:"10s" help:"How long open connections have to finish when the server stops."`
@@ -61,9 +63,10 @@ func (c Config) withDefaults() Config {
 // hubOptions returns what the library is told.
 func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
 	return &parley.Options{
-		Origins:    c.allowedOrigins(),
-		SlowReader: map[string]parley.SlowReader{"drop": parley.DropSlow}[c.SlowReader],
-		Logger:     log,
+		Origins:     c.allowedOrigins(),
+		Compression: c.Compress,
+		SlowReader:  map[string]parley.SlowReader{"drop": parley.DropSlow}[c.SlowReader],
+		Logger:      log,
 		Limits: parley.Limits{
 			MessageBytes:     c.MessageBytes,
 			ReceiveQueue:     c.ReceiveQueue,

@@ -22,6 +22,7 @@ type Conn struct {
 	// Owned by the reader: the loop, or a stream's goroutine.
 	decoder decoder
 	discard bool // the connection failed: what still arrives is dropped
+	Deflate bool // messages may be compressed (RFC 7692); set before Open
 
 	// Owned by the loop.
 	state      state
@@ -88,7 +89,7 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	if c.discard {
 		return true
 	}
-	err := c.decoder.decode(b, c.loop.engine.cfg.MessageBytes, in)
+	err := c.decoder.decode(b, rules{c.loop.engine.cfg.MessageBytes, c.Deflate}, in)
 	goOn = len(in.messages) == 0 || c.handler.Receive(in.messages)
 	if in.pong != nil {
 		in.posts = append(in.posts, post{kind: postWrite, conn: c, data: appendFrame(nil, opPong, in.pong)})

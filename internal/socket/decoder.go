@@ -65,6 +65,7 @@ type partial struct {
 	got     int64 // payload bytes of frame that arrived
 
 	op      ws.OpCode // of the fragmented message; 0 when there is none
+	deflate bool      // the fragmented message is compressed
 	data    []byte    // payload of the message so far
 	control []byte    // payload of a control frame so far
 	text    utf8Check
@@ -73,12 +74,18 @@ type partial struct {
 	began    time.Time // when it was, zero before
 }
 
+// rules are what a decoder holds messages to.
+type rules struct {
+	limit   int  // payload bytes of a message as it arrives
+	deflate bool // messages may be compressed (RFC 7692)
+}
+
 // decode consumes b, which it may change. After an error or a close frame the
 // decoder must not be used again.
-func (d *decoder) decode(b []byte, limit int, in *inbound) error {
+func (d *decoder) decode(b []byte, r rules, in *inbound) error {
 	for len(b) > 0 && !in.closed {
 		if d.part == nil {
-			n, err := d.whole(b, limit, in)
+			n, err := d.whole(b, r, in)
 			if err != nil {
 				return err
 			}
@@ -87,7 +94,7 @@ func (d *decoder) decode(b []byte, limit int, in *inbound) error {
 			}
 			d.part = new(partial)
 		}
-		rest, err := d.part.step(b, limit, in)
+		rest, err := d.part.step(b, r, in)
 		if err != nil {
 			return err
 		}
@@ -102,7 +109,7 @@ func (d *decoder) decode(b []byte, limit int, in *inbound) error {
 
 // whole takes the common case without any state: an unfragmented data frame
 // that is all there. It returns the bytes consumed, 0 when it is another case.
-func (d *decoder) whole(b []byte, limit int, in *inbound) (int, error) {
+func (d *decoder) whole(b []byte, r rules, in *inbound) (int, error) {
 	h, n, err := parseHeader(b, in)
 	if err != nil || n == 0 {
 		return 0, err
@@ -110,27 +117,27 @@ func (d *decoder) whole(b []byte, limit int, in *inbound) (int, error) {
 	if !h.Fin || h.OpCode.IsControl() || h.OpCode == ws.OpContinuation || h.Length > int64(len(b)-n) {
 		return 0, nil
 	}
-	if err := checkHeader(h, 0, 0, limit); err != nil {
+	if err := checkHeader(h, 0, 0, r); err != nil {
 		return 0, err
 	}
 	data := append(make([]byte, 0, h.Length), b[n:n+int(h.Length)]...)
 	ws.Cipher(data, h.Mask, 0)
-	if h.OpCode == ws.OpText && !utf8.Valid(data) {
+	if h.OpCode == ws.OpText && !h.Rsv1() && !utf8.Valid(data) {
 		return 0, errInvalid
 	}
-	in.messages = append(in.messages, Message{Binary: h.OpCode == ws.OpBinary, Data: data})
+	in.messages = append(in.messages, Message{Binary: h.OpCode == ws.OpBinary, Compressed: h.Rsv1(), Data: data})
 	return n + int(h.Length), nil
 }
 
 // step consumes a header, or payload up to the end of a frame.
-func (p *partial) step(b []byte, limit int, in *inbound) ([]byte, error) {
+func (p *partial) step(b []byte, r rules, in *inbound) ([]byte, error) {
 	if !p.inFrame {
-		return p.header(b, limit, in)
+		return p.header(b, r, in)
 	}
 	return p.payload(b, in)
 }
 
-func (p *partial) header(b []byte, limit int, in *inbound) ([]byte, error) {
+func (p *partial) header(b []byte, r rules, in *inbound) ([]byte, error) {
 	held := len(p.head)
 	take := min(len(b), ws.MaxHeaderSize-held)
 	p.head = append(p.head, b[:take]...)
@@ -141,7 +148,7 @@ func (p *partial) header(b []byte, limit int, in *inbound) ([]byte, error) {
 	if n == 0 {
 		return b[take:], nil
 	}
-	if err := checkHeader(h, p.op, len(p.data), limit); err != nil {
+	if err := checkHeader(h, p.op, len(p.data), r); err != nil {
 		return nil, err
 	}
 	p.frame, p.inFrame, p.got, p.head = h, true, 0, nil
@@ -160,7 +167,7 @@ func (p *partial) payload(b []byte, in *inbound) ([]byte, error) {
 	if p.frame.OpCode.IsControl() {
 		p.control = append(p.control, piece...)
 	} else {
-		if p.isText() && !p.text.write(piece) {
+		if p.isText() && !p.isDeflate() && !p.text.write(piece) {
 			return nil, errInvalid
 		}
 		p.data = append(p.data, piece...)
@@ -175,6 +182,12 @@ func (p *partial) isText() bool {
 	return p.op == ws.OpText || p.op == 0 && p.frame.OpCode == ws.OpText
 }
 
+// isDeflate reports whether the message is compressed, which its first frame says
+// (RFC 7692, section 6). Text can be checked only once it is inflated.
+func (p *partial) isDeflate() bool {
+	return p.deflate || p.op == 0 && p.frame.Rsv1()
+}
+
 func (p *partial) endFrame(in *inbound) error {
 	p.inFrame = false
 	if p.frame.OpCode.IsControl() {
@@ -182,18 +195,18 @@ func (p *partial) endFrame(in *inbound) error {
 		p.control = nil
 		return in.control(p.frame.OpCode, payload)
 	}
-	isText := p.isText()
+	isText, isDeflate := p.isText(), p.isDeflate()
 	if !p.frame.Fin {
 		if p.op == 0 {
-			p.op = p.frame.OpCode
+			p.op, p.deflate = p.frame.OpCode, isDeflate
 		}
 		return nil
 	}
 	if isText && !p.text.done() {
 		return errInvalid
 	}
-	in.messages = append(in.messages, Message{Binary: !isText, Data: p.data})
-	p.op, p.data, p.text = 0, nil, utf8Check{}
+	in.messages = append(in.messages, Message{Binary: !isText, Compressed: isDeflate, Data: p.data})
+	p.op, p.deflate, p.data, p.text = 0, false, nil, utf8Check{}
 	return nil
 }
 
@@ -238,6 +251,9 @@ func ValidCloseCode(code uint16) bool {
 	}
 }
 
+// rsv1 marks a compressed message in a header.
+var rsv1 = ws.Rsv(true, false, false)
+
 // parseHeader returns the header at the start of b and its length, which is 0
 // when b ends before it does.
 func parseHeader(b []byte, in *inbound) (ws.Header, int, error) {
@@ -259,15 +275,18 @@ func parseHeader(b []byte, in *inbound) (ws.Header, int, error) {
 // checkHeader holds a frame's header against RFC 6455, sections 5.2 to 5.5,
 // and the message against its limit before any of it is stored. op is that of
 // the fragmented message under way, 0 when there is none.
-func checkHeader(h ws.Header, op ws.OpCode, held, limit int) error {
+func checkHeader(h ws.Header, op ws.OpCode, held int, r rules) error {
 	state := ws.StateServerSide
 	if op != 0 {
 		state = state.Set(ws.StateFragmented)
 	}
+	if r.deflate && !h.OpCode.IsControl() && h.OpCode != ws.OpContinuation {
+		h.Rsv &^= rsv1 // RFC 7692, section 6
+	}
 	if err := ws.CheckHeader(h, state); err != nil {
 		return protocolError(err)
 	}
-	if !h.OpCode.IsControl() && h.Length > int64(limit-held) {
+	if !h.OpCode.IsControl() && h.Length > int64(r.limit-held) {
 		return errTooBig
 	}
 	return nil

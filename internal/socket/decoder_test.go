@@ -21,14 +21,18 @@ type decoded struct {
 func (d decoded) String() string { return fmt.Sprintf("%q, pong %q, %s", d.messages, d.pong, d.end) }
 
 // decodePieces gives pieces to one decoder, as reads do.
-func decodePieces(pieces [][]byte, limit int) (got decoded, held *partial) {
+func decodePieces(pieces [][]byte, r rules) (got decoded, held *partial) {
 	var d decoder
 	var in inbound
 	for _, piece := range pieces {
 		in.reset()
-		err := d.decode(bytes.Clone(piece), limit, &in)
+		err := d.decode(bytes.Clone(piece), r, &in)
 		for _, m := range in.messages {
-			got.messages = append(got.messages, fmt.Sprint(m.Binary, string(m.Data)))
+			words := fmt.Sprint(m.Binary, string(m.Data))
+			if m.Compressed {
+				words = "compressed " + words
+			}
+			got.messages = append(got.messages, words)
 		}
 		if in.pong != nil {
 			got.pong, got.pinged = string(in.pong), true
@@ -77,17 +81,17 @@ var dialogue = bytes.Join([][]byte{
 // TestDecoderSplits cuts one input in two at each place, and at random.
 func TestDecoderSplits(t *testing.T) {
 	t.Parallel()
-	want, _ := decodePieces([][]byte{dialogue}, 1<<20)
+	want, _ := decodePieces([][]byte{dialogue}, rules{limit: 1 << 20})
 	if len(want.messages) != 7 || want.end != `closed with 1000 "bye"` {
 		t.Fatalf("got %v", want)
 	}
 	for i := range dialogue {
-		if got, _ := decodePieces([][]byte{dialogue[:i], dialogue[i:]}, 1<<20); !got.equal(want) {
+		if got, _ := decodePieces([][]byte{dialogue[:i], dialogue[i:]}, rules{limit: 1 << 20}); !got.equal(want) {
 			t.Fatalf("cut at %d: got %.300v", i, got)
 		}
 	}
 	for seed := range uint64(200) {
-		if got, _ := decodePieces(pieces(dialogue, rand.New(rand.NewPCG(seed, 0))), 1<<20); !got.equal(want) {
+		if got, _ := decodePieces(pieces(dialogue, rand.New(rand.NewPCG(seed, 0))), rules{limit: 1 << 20}); !got.equal(want) {
 			t.Fatalf("cut with seed %d: got %.300v", seed, got)
 		}
 	}
@@ -100,7 +104,7 @@ func TestDecoderIdle(t *testing.T) {
 		clientFrame(ws.OpText, "whole"), append(fragment(ws.OpText, "in "), clientFrame(ws.OpContinuation, "two")...), clientFrame(ws.OpPing, "p"),
 	} {
 		for i := range input {
-			if _, held := decodePieces([][]byte{input[:i], input[i:]}, 100); held != nil {
+			if _, held := decodePieces([][]byte{input[:i], input[i:]}, rules{limit: 100}); held != nil {
 				t.Errorf("% x, cut at %d: holds %+v", input, i, held)
 			}
 		}
@@ -111,7 +115,7 @@ func TestDecoderIdle(t *testing.T) {
 func TestDecoderDeclaredLength(t *testing.T) {
 	t.Parallel()
 	head := []byte("\x82\xff\x00\x00\x00\x00\x3f\xff\xff\xff\x01\x02\x03\x04abc") // nearly 1 GiB
-	_, held := decodePieces([][]byte{head}, 1<<30)
+	_, held := decodePieces([][]byte{head}, rules{limit: 1 << 30})
 	if held == nil || cap(held.data) > 1000 {
 		t.Fatalf("holds %+v", held)
 	}
@@ -124,13 +128,13 @@ func TestDecoderOwnsMessages(t *testing.T) {
 	var in inbound
 	b := append(clientFrame(ws.OpText, "first"), fragment(ws.OpText, "sec")...)
 	b = append(b, clientFrame(ws.OpPing, "ping")...)
-	if err := d.decode(b, 100, &in); err != nil {
+	if err := d.decode(b, rules{limit: 100}, &in); err != nil {
 		t.Fatal(err)
 	}
 	first, pong := in.messages[0].Data, in.pong
 	clear(b)
 	in.reset()
-	if err := d.decode(clientFrame(ws.OpContinuation, "ond"), 100, &in); err != nil {
+	if err := d.decode(clientFrame(ws.OpContinuation, "ond"), rules{limit: 100}, &in); err != nil {
 		t.Fatal(err)
 	}
 	if second := in.messages[0].Data; string(first) != "first" || string(second) != "second" || string(pong) != "ping" {

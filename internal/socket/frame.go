@@ -24,6 +24,14 @@ func Frame(isBinary bool, payload []byte) []byte {
 	return appendFrame(make([]byte, 0, size), op, payload)
 }
 
+// CompressedFrame is Frame for a payload that is compressed: its RSV1 bit is set
+// (RFC 7692, section 6).
+func CompressedFrame(isBinary bool, payload []byte) []byte {
+	frame := Frame(isBinary, payload)
+	frame[0] |= 0x40
+	return frame
+}
+
 func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
 	dst = append(dst, 0x80|byte(op))
 	switch n := len(payload); {

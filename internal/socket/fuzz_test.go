@@ -27,14 +27,18 @@ func FuzzDecoder(f *testing.F) {
 	f.Add(append(fragment(ws.OpBinary, string(make([]byte, fuzzLimit-1))), clientFrame(ws.OpContinuation, "ab")...), uint64(6))
 	f.Add([]byte("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00mask"), uint64(7))
 	f.Add([]byte("\x81\xfe\x00\x01maska"), uint64(8))
+	f.Add(compressed(append(fragment(ws.OpText, "\xff"), clientFrame(ws.OpContinuation, "\xfe")...)), uint64(9))
+	f.Add(append(compressed(clientFrame(ws.OpText, "\xff")), compressed(clientFrame(ws.OpPing, ""))...), uint64(10))
 	f.Fuzz(func(t *testing.T, input []byte, seed uint64) {
-		whole, _ := decodePieces([][]byte{input}, fuzzLimit)
-		cut, held := decodePieces(pieces(input, rand.New(rand.NewPCG(seed, 0))), fuzzLimit)
-		if !whole.equal(cut) {
-			t.Fatalf("in one piece: %v\nin many: %v", whole, cut)
-		}
-		if cut.end == "" && held != nil && (len(held.head) >= ws.MaxHeaderSize || len(held.data) > fuzzLimit || len(held.control) > maxControl) {
-			t.Fatalf("holds %d, %d and %d bytes", len(held.head), len(held.data), len(held.control))
+		for _, r := range []rules{{limit: fuzzLimit}, {limit: fuzzLimit, deflate: true}} {
+			whole, _ := decodePieces([][]byte{input}, r)
+			cut, held := decodePieces(pieces(input, rand.New(rand.NewPCG(seed, 0))), r)
+			if !whole.equal(cut) {
+				t.Fatalf("in one piece: %v\nin many: %v", whole, cut)
+			}
+			if cut.end == "" && held != nil && (len(held.head) >= ws.MaxHeaderSize || len(held.data) > fuzzLimit || len(held.control) > maxControl) {
+				t.Fatalf("holds %d, %d and %d bytes", len(held.head), len(held.data), len(held.control))
+			}
 		}
 	})
 }

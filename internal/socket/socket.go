@@ -37,10 +37,12 @@ type Config struct {
 var ErrClosed = errors.New("socket: closed")
 
 // Message is one whole inbound data message. Its data is the receiver's to
-// keep: it is never reused.
+// keep: it is never reused. That of a compressed one (RFC 7692) is as it arrived,
+// and its text not checked.
 type Message struct {
-	Binary bool
-	Data   []byte
+	Binary     bool
+	Compressed bool
+	Data       []byte
 }
 
 // Handler is told what happens on one connection. Its methods must not block, nor

@@ -1,0 +1,109 @@
+package parley
+
+import (
+	"errors"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/parley-rt/parley/internal/deflate"
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// compressFrom is the shortest payload that is compressed. What is shorter loses
+// some ten bytes, and costs nearly as much time as 1 KiB.
+const compressFrom = 256
+
+// compressing returns p for connections that agreed on permessage-deflate; nil
+// where there is no codec.
+func (p *proto) compressing(codec *deflate.Codec) *proto {
+	if codec == nil {
+		return nil
+	}
+	return &proto{kind: p.kind, compress: codec.Compress}
+}
+
+// pack makes the frame of an encoded message.
+func (p *proto) pack(m Message) (frame []byte) {
+	if p.compress != nil && len(m.Data) >= compressFrom {
+		p.compress(m.Data, func(compressed []byte) { frame = socket.CompressedFrame(m.Binary, compressed) })
+	}
+	if frame == nil {
+		frame = socket.Frame(m.Binary, m.Data)
+	}
+	return frame
+}
+
+// negotiate agrees on permessage-deflate, if that is on and the client offers
+// it, and returns the answer's Sec-WebSocket-Extensions.
+func (h *handler) negotiate(c *Conn, r *http.Request) (extensions string) {
+	if h.compressed == nil {
+		return ""
+	}
+	extensions, ok := deflate.Negotiate(r.Header.Values("Sec-WebSocket-Extensions"))
+	if ok {
+		c.sock.Deflate = true
+	}
+	return extensions
+}
+
+// proto returns what the connection has in common with others.
+func (c *Conn) proto() *proto {
+	if c.sock.Deflate {
+		return c.handler.compressed
+	}
+	return c.handler.plain
+}
+
+// receive hands a message to the consumer, once it is inflated. One that cannot
+// be fails the connection.
+func (c *Conn) receive(ev *event) error {
+	if ev.compressed {
+		if code, reason := c.inflate(&ev.message); code != 0 {
+			c.shut(uint16(code), reason)
+			return nil
+		}
+	}
+	return c.consumer.Receive(c, ev.message)
+}
+
+// inflate inflates a message, within the same bound as one that came as it is, or
+// returns what the connection is closed with.
+func (c *Conn) inflate(m *Message) (code CloseCode, reason string) {
+	data, err := c.handler.hub.codec.Inflate(m.Data, c.handler.hub.opts.Limits.MessageBytes)
+	switch {
+	case errors.Is(err, deflate.ErrTooLarge):
+		return CloseTooLarge, "message too big"
+	case err != nil:
+		return CloseInvalidData, "compressed data is corrupt"
+	case !m.Binary && !utf8.Valid(data):
+		return CloseInvalidData, "text is not valid UTF-8"
+	}
+	m.Data = data
+	return 0, ""
+}
+
+// encodings is what became of one message, so that the plain and the compressed
+// connections of one Handler share it.
+type encodings []encoding
+
+type encoding struct {
+	of      *kind
+	message Message
+	err     error
+}
+
+// encode encodes m for a kind of consumer, unless that was done before: then the
+// result is not fresh.
+func (done *encodings) encode(k *kind, m Message) (encoded Message, fresh bool, err error) {
+	if k.encoder == nil {
+		return m, true, nil
+	}
+	for i := range *done {
+		if e := &(*done)[i]; e.of == k {
+			return e.message, false, e.err
+		}
+	}
+	encoded, err = k.encode(m)
+	*done = append(*done, encoding{k, encoded, err})
+	return encoded, true, err
+}
