@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 		Addr: "127.0.0.1:8000", ShutdownTimeout: 10 * time.Second, LogFormat: "auto", LogLevel: slog.LevelInfo,
 		Limits: server.Limits{
 			MessageBytes: 1 << 20, ReceiveQueue: 256, SendQueueBytes: 1 << 20, SlowReader: "close", MailboxBytes: 4 << 20,
-			HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, CloseTimeout: 5 * time.Second, PingInterval: 25 * time.Second,
+			HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: 25 * time.Second,
 		},
 	}
 	if got := parse(t); !reflect.DeepEqual(got, want) {
@@ -54,7 +54,7 @@ func TestPrecedence(t *testing.T) {
 		ShutdownTimeout: 10 * time.Second, LogFormat: "auto", LogLevel: slog.LevelDebug,
 		Limits: server.Limits{
 			MessageBytes: 2, ReceiveQueue: 16, SendQueueBytes: 1 << 20, SlowReader: "close", MailboxBytes: 4 << 20,
-			HandshakeTimeout: 10 * time.Second, WriteTimeout: 3 * time.Second, CloseTimeout: 5 * time.Second, PingInterval: time.Second,
+			HandshakeTimeout: 10 * time.Second, WriteTimeout: 3 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: time.Second,
 		},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -20,6 +20,7 @@ type Config struct {
 
 	Compress bool `help:"Compress messages of 256 bytes or more for clients that offer it (permessage-deflate), and take compressed ones."`
 
+	Loops  int `placeholder:"N" help:"Event loops that share the connections. Default: one per core."`
 	Limits `embed:""`
 
 	ShutdownTimeout time.Duration `default:"10s" help:"How long open connections have to finish when the server stops."`
@@ -39,6 +40,8 @@ type Limits struct {
 	MailboxBytes     int           `default:"4194304" help:"Bytes handed to one event loop before senders wait for it."`
 	HandshakeTimeout time.Duration `default:"10s" help:"The time a WebSocket handshake may take."`
 	WriteTimeout     time.Duration `default:"10s" help:"A write without progress for so long ends the connection."`
+	ReceiveGrace     time.Duration `default:"10s" help:"The time a message may take to arrive, besides its bytes at --receive-rate."`
+	ReceiveRate      int           `default:"256" help:"Bytes a second at which a message that was begun must arrive."`
 	CloseTimeout     time.Duration `default:"5s" help:"The time the closing handshake may take."`
 	PingInterval     time.Duration `default:"25s" help:"Heartbeat. A connection silent for two pings is dead."`
 }
@@ -67,6 +70,7 @@ func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
 		Compression: c.Compress,
 		SlowReader:  map[string]parley.SlowReader{"drop": parley.DropSlow}[c.SlowReader],
 		Logger:      log,
+		Loops:       c.Loops,
 		Limits: parley.Limits{
 			MessageBytes:     c.MessageBytes,
 			ReceiveQueue:     c.ReceiveQueue,
@@ -74,6 +78,8 @@ func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
 			MailboxBytes:     c.MailboxBytes,
 			HandshakeTimeout: c.HandshakeTimeout,
 			WriteTimeout:     c.WriteTimeout,
+			ReceiveGrace:     c.ReceiveGrace,
+			ReceiveRate:      c.ReceiveRate,
 			CloseTimeout:     c.CloseTimeout,
 			PingInterval:     c.PingInterval,
 		},

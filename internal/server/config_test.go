@@ -36,6 +36,9 @@ func TestConfigErrorsNameTheFlag(t *testing.T) {
 		"--handshake-timeout: must not be negative":       {Limits: server.Limits{HandshakeTimeout: -1}},
 		"--write-timeout: must not be negative":           {Limits: server.Limits{WriteTimeout: -1}},
 		"--close-timeout: must not be negative":           {Limits: server.Limits{CloseTimeout: -1}},
+		"--receive-grace: must not be negative":           {Limits: server.Limits{ReceiveGrace: -1}},
+		"--receive-rate: must not be negative":            {Limits: server.Limits{ReceiveRate: -1}},
+		"--loops: must not be negative":                   {Loops: -1},
 		"--ping-interval: must not be negative":           {Limits: server.Limits{PingInterval: -time.Second}},
 		"--shutdown-timeout: must not be negative":        {ShutdownTimeout: -1},
 	} {

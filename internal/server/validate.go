@@ -71,6 +71,7 @@ func (c *Config) checkNumbers() error {
 		flag  string
 		value int64
 	}{
+		{"--loops", int64(c.Loops)},
 		{"--max-connections", int64(c.MaxConnections)},
 		{"--message-bytes", int64(c.MessageBytes)},
 		{"--receive-queue", int64(c.ReceiveQueue)},
@@ -78,6 +79,8 @@ func (c *Config) checkNumbers() error {
 		{"--mailbox-bytes", int64(c.MailboxBytes)},
 		{"--handshake-timeout", int64(c.HandshakeTimeout)},
 		{"--write-timeout", int64(c.WriteTimeout)},
+		{"--receive-grace", int64(c.ReceiveGrace)},
+		{"--receive-rate", int64(c.ReceiveRate)},
 		{"--close-timeout", int64(c.CloseTimeout)},
 		{"--ping-interval", int64(c.PingInterval)},
 		{"--shutdown-timeout", int64(c.ShutdownTimeout)},
