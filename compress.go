@@ -23,11 +23,16 @@ func (p *proto) compressing(codec *deflate.Codec) *proto {
 }
 
 // pack makes the frame of an encoded message.
-func (p *proto) pack(m Message) (frame []byte) {
+func (p *proto) pack(m Message) []byte {
 	if p.compress != nil && len(m.Data) >= compressFrom {
-		p.compress(m.Data, func(compressed []byte) { frame = socket.CompressedFrame(m.Binary, compressed) })
+		return p.packCompressed(m)
 	}
-	if frame == nil {
+	return socket.Frame(m.Binary, m.Data)
+}
+
+// packCompressed leaves a message as it is where compressing does not shrink it.
+func (p *proto) packCompressed(m Message) (frame []byte) {
+	if !p.compress(m.Data, func(compressed []byte) { frame = socket.CompressedFrame(m.Binary, compressed) }) {
 		frame = socket.Frame(m.Binary, m.Data)
 	}
 	return frame

@@ -90,8 +90,12 @@ func (l *Loop) failConn(c *Conn, code uint16, reason string) {
 
 // peerGone takes the peer's close frame. The handler answers it when it is done
 // with the messages before, or the close timeout does.
-func (l *Loop) peerGone(c *Conn, code uint16) {
+func (l *Loop) peerGone(c *Conn, code uint16, reason string) {
+	if c.state == stateClosed {
+		return
+	}
 	c.peerClosed = true
+	c.handler.PeerClose(code, reason)
 	if c.closeCode == 0 {
 		c.closeCode = code
 	}

@@ -98,8 +98,7 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 		c.fail(e, in)
 	} else if in.closed {
 		c.decoder = decoder{} // a message may have been begun
-		c.handler.PeerClose(in.code, in.reason)
-		in.posts = append(in.posts, post{kind: postPeerClosed, conn: c, code: in.code})
+		in.posts = append(in.posts, post{kind: postPeerClosed, conn: c, code: in.code, reason: in.reason})
 	}
 	return goOn
 }

@@ -147,7 +147,7 @@ func (l *Loop) handle(p *post) {
 	case postFail:
 		l.failConn(c, p.code, p.reason)
 	case postPeerClosed:
-		l.peerGone(c, p.code)
+		l.peerGone(c, p.code, p.reason)
 	case postReadEnd:
 		l.finalize(c, codeAbnormal)
 	case postFlushed:

@@ -97,6 +97,7 @@ func (p *polled) read(l *Loop, c *Conn) {
 		l.finalize(c, codeAbnormal)
 		return
 	}
+	acquire(p.fd)
 	p.take(l, c, buf[:n])
 	if (n == len(buf) || p.ending) && !p.again {
 		p.again = true
@@ -148,6 +149,7 @@ func (p *polled) write(l *Loop, pieces [][]byte) (int, error) {
 
 // writeBatch returns how much was written of how much.
 func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
+	release()
 	if len(pieces) == 1 {
 		b := pieces[0]
 		n, err = p.transfer(unix.SYS_WRITE, unsafe.Pointer(unsafe.SliceData(b)), len(b))
