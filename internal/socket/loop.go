@@ -111,7 +111,7 @@ func (l *Loop) round(posts []post) []post {
 }
 
 // apply takes posts in order. Neighbours to the same topic become one shared
-// buffer.
+// buffer. What a round may hold for its end is bounded: beyond, it is sent at once.
 func (l *Loop) apply(posts []post) {
 	for len(posts) > 0 {
 		n := 1
@@ -124,6 +124,9 @@ func (l *Loop) apply(posts []post) {
 			l.handle(p)
 		}
 		posts = posts[n:]
+		if len(l.nodes) > keepNodes {
+			l.flush()
+		}
 	}
 }
 

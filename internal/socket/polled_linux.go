@@ -89,7 +89,7 @@ func (p *polled) read(l *Loop, c *Conn) {
 		return
 	}
 	buf := l.poller.buf
-	n, err := p.transfer(unix.SYS_READ, unsafe.Pointer(&buf[0]), len(buf))
+	n, err := p.transfer(unix.SYS_RECVFROM, unsafe.Pointer(&buf[0]), len(buf), unix.MSG_DONTWAIT)
 	switch {
 	case err == unix.EAGAIN:
 		return
@@ -115,11 +115,12 @@ func (p *polled) take(l *Loop, c *Conn, b []byte) {
 	}
 }
 
-// transfer makes a system call that does not wait, without telling Go's scheduler:
-// it would make room for another goroutine that is not needed.
-func (p *polled) transfer(call uintptr, memory unsafe.Pointer, size int) (int, error) {
+// transfer makes a system call without telling Go's scheduler, which would make
+// room for another goroutine. It does not wait, although the program may have
+// made the socket a blocking one, as (*net.TCPConn).File and Fd do.
+func (p *polled) transfer(call uintptr, memory unsafe.Pointer, size, flags int) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(call, uintptr(p.fd), uintptr(memory), uintptr(size))
+		n, _, errno := syscall.RawSyscall6(call, uintptr(p.fd), uintptr(memory), uintptr(size), uintptr(flags), 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -129,6 +130,8 @@ func (p *polled) transfer(call uintptr, memory unsafe.Pointer, size int) (int, e
 		}
 	}
 }
+
+const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 
 // maxIovecs is how many pieces the kernel takes in one call (IOV_MAX).
 const maxIovecs = 1024
@@ -152,19 +155,12 @@ func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
 	release()
 	if len(pieces) == 1 {
 		b := pieces[0]
-		n, err = p.transfer(unix.SYS_WRITE, unsafe.Pointer(unsafe.SliceData(b)), len(b))
 		size = len(b)
+		n, err = p.transfer(unix.SYS_SENDTO, unsafe.Pointer(unsafe.SliceData(b)), size, sendFlags)
 	} else {
-		iovecs := l.poller.iovecs[:0]
-		for _, b := range pieces {
-			v := unix.Iovec{Base: unsafe.SliceData(b)}
-			v.SetLen(len(b))
-			iovecs = append(iovecs, v)
-			size += len(b)
-		}
-		n, err = p.transfer(unix.SYS_WRITEV, unsafe.Pointer(&iovecs[0]), len(iovecs))
-		clear(iovecs)
-		l.poller.iovecs = iovecs
+		size = l.poller.gather(pieces)
+		n, err = p.transfer(unix.SYS_SENDMSG, unsafe.Pointer(&l.poller.message), sendFlags, 0)
+		clear(l.poller.iovecs)
 	}
 	if err == unix.EAGAIN {
 		err = nil

@@ -14,15 +14,16 @@ const eventsPerRound = 256
 // poller tells a loop which of its sockets are ready. A loop that has no polled
 // connection yet has none.
 type poller struct {
-	file   *os.File // of the epoll instance; nil until there is a socket
-	fd     int
-	events []unix.EpollEvent
-	again  []*Conn // have more to be read than one read took
-	spare  []*Conn
-	buf    []byte       // what is read
-	out    []byte       // what is drained
-	iovecs []unix.Iovec // a write of several pieces
-	one    [1][]byte    // a write of one
+	file    *os.File // of the epoll instance; nil until there is a socket
+	fd      int
+	events  []unix.EpollEvent
+	again   []*Conn // have more to be read than one read took
+	spare   []*Conn
+	buf     []byte       // what is read
+	out     []byte       // what is drained
+	iovecs  []unix.Iovec // a write of several pieces
+	message unix.Msghdr  // the same
+	one     [1][]byte    // a write of one
 }
 
 // add has the socket of c reported, if it is a polled one.
@@ -114,4 +115,18 @@ func (p *poller) close() {
 	if p.file != nil {
 		_ = p.file.Close()
 	}
+}
+
+// gather makes a message of several pieces, and returns its size.
+func (p *poller) gather(pieces [][]byte) (size int) {
+	p.iovecs = p.iovecs[:0]
+	for _, b := range pieces {
+		v := unix.Iovec{Base: unsafe.SliceData(b)}
+		v.SetLen(len(b))
+		p.iovecs = append(p.iovecs, v)
+		size += len(b)
+	}
+	p.message.Iov = &p.iovecs[0]
+	p.message.SetIovlen(len(p.iovecs))
+	return size
 }

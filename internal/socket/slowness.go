@@ -20,19 +20,30 @@ func (l *Loop) stall(c *Conn, o *outbox, now time.Time) {
 	o.since = now
 }
 
-// checkStalled ends the connections that took nothing for the write timeout.
+// checkStalled ends the connections that took nothing for the write timeout. Each
+// is tried once more before: the kernel reports room only when a third of its
+// buffer is free, which may take a slow reader longer.
 func (l *Loop) checkStalled(now time.Time) {
+	timeout := l.engine.cfg.WriteTimeout
 	l.stalled = slices.DeleteFunc(l.stalled, func(s stalled) bool {
-		if s.conn.state == stateClosed || s.conn.broken || s.conn.out.Load() != s.out {
+		if !s.over() && now.Sub(s.out.since) >= timeout {
+			l.drain(s.conn, s.out)
+		}
+		if s.over() {
 			return true
 		}
-		if now.Sub(s.out.since) < l.engine.cfg.WriteTimeout {
+		if now.Sub(s.out.since) < timeout {
 			return false
 		}
 		s.out.abandon()
 		l.broken(s.conn, l.engine.cfg.SlowCloseCode)
 		return true
 	})
+}
+
+// over reports whether the outbox is not waited for any more.
+func (s *stalled) over() bool {
+	return s.conn.state == stateClosed || s.conn.broken || s.conn.out.Load() != s.out
 }
 
 // checkPartial fails the connections whose message takes too long. While a
