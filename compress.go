@@ -62,13 +62,14 @@ func (c *Conn) proto() *proto {
 // receive hands a message to the consumer, once it is inflated. One that cannot
 // be fails the connection.
 func (c *Conn) receive(ev *event) error {
+	m := Message{Binary: ev.binary, Data: ev.data}
 	if ev.compressed {
-		if code, reason := c.inflate(&ev.message); code != 0 {
+		if code, reason := c.inflate(&m); code != 0 {
 			c.shut(uint16(code), reason)
 			return nil
 		}
 	}
-	return c.consumer.Receive(c, ev.message)
+	return c.consumer.Receive(c, m)
 }
 
 // inflate inflates a message, within the same bound as one that came as it is, or

@@ -102,7 +102,23 @@ func (c *Conn) Identify(name string) error {
 	name = strings.Clone(name) // it may be a piece of a long request
 	c.user = name
 	c.mu.Unlock()
-	return c.join(User(name))
+	join := func() error { return c.joinAs(name) }
+	if c.later(func() { c.report("identify", join()) }) {
+		return nil
+	}
+	return join()
+}
+
+// joinAs joins a user's address. Where that cannot be, the connection is nobody's
+// again.
+func (c *Conn) joinAs(name string) error {
+	err := c.joinNow(User(name))
+	if err != nil {
+		c.mu.Lock()
+		c.user = ""
+		c.mu.Unlock()
+	}
+	return err
 }
 
 // JoinOptions configure [Conn.Join]. There are none yet.

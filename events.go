@@ -13,10 +13,11 @@ import (
 
 // event is one call to make on a consumer.
 type event struct {
-	kind       eventKind
-	compressed bool // the message, as it was received
-	code       CloseCode
-	message    Message
+	kind               eventKind
+	compressed, binary bool // of a received message
+	code               CloseCode
+	data               []byte   // of a received message
+	message            *Message // to deliver
 }
 
 type eventKind uint8
@@ -32,6 +33,7 @@ const (
 type work struct {
 	queue, batch          []event // what comes next; what is being handled
 	receiving, delivering load
+	cut                   *time.Timer // ends the context of a connection that was lost while busy
 }
 
 // load is what waits of one kind of event.
@@ -48,6 +50,10 @@ var works = sync.Pool{New: func() any { return new(work) }}
 const keepEvents = 64
 
 func (w *work) free() {
+	if w.cut != nil {
+		w.cut.Stop()
+		w.cut = nil
+	}
 	if cap(w.queue) > keepEvents || cap(w.batch) > keepEvents {
 		return
 	}
@@ -70,7 +76,7 @@ func (e *events) Receive(messages []socket.Message) bool {
 	size := 0
 	for _, m := range messages {
 		size += len(m.Data)
-		w.queue = append(w.queue, event{kind: eventReceive, compressed: m.Compressed, message: Message{Binary: m.Binary, Data: m.Data}})
+		w.queue = append(w.queue, event{kind: eventReceive, compressed: m.Compressed, binary: m.Binary, data: m.Data})
 	}
 	w.receiving.add(len(messages), size)
 	limits := &c.handler.hub.opts.Limits
@@ -92,7 +98,7 @@ func (e *events) Deliver(value any) bool {
 		return false
 	}
 	w.delivering.add(1, len(m.Data))
-	w.queue = append(w.queue, event{kind: eventDeliver, message: *m})
+	w.queue = append(w.queue, event{kind: eventDeliver, message: m})
 	return true
 }
 
@@ -128,10 +134,10 @@ func (e *events) Closed(code uint16) {
 	c.over = true
 	busy := c.work != nil
 	c.push(event{kind: eventOver, code: CloseCode(code)})
-	c.mu.Unlock()
 	if busy {
-		time.AfterFunc(c.handler.hub.opts.Limits.CloseTimeout, c.end)
+		c.work.cut = time.AfterFunc(c.handler.hub.opts.Limits.CloseTimeout, c.end)
 	}
+	c.mu.Unlock()
 }
 
 // push queues an event. Called with mu held.
@@ -213,7 +219,7 @@ func (c *Conn) handle(ev *event) {
 		}
 	case eventDeliver:
 		if !closing {
-			c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, ev.message) })
+			c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, *ev.message) })
 		}
 	case eventPeerClose:
 		c.shut(uint16(ev.code), "")
@@ -230,7 +236,7 @@ func (c *Conn) begin(ev *event) (closing bool) {
 	resume := false
 	switch w := c.work; ev.kind {
 	case eventReceive:
-		w.receiving.add(-1, -len(ev.message.Data))
+		w.receiving.add(-1, -len(ev.data))
 		limits := &c.handler.hub.opts.Limits
 		resume = c.paused && w.receiving.messages <= limits.ReceiveQueue/2 && w.receiving.bytes <= limits.MessageBytes/2
 		c.paused = c.paused && !resume

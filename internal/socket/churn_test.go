@@ -17,9 +17,9 @@ import (
 func TestEngineKeepsNothing(t *testing.T) {
 	t.Parallel()
 	onEngines(t, func(t *testing.T, cfg Config) {
-		rounds := 4000
+		rounds := 2000
 		if testing.Short() {
-			rounds = 400
+			rounds = 200
 		}
 		cfg.Loops = 3
 		e := newTestEngine(t, cfg)
@@ -73,7 +73,7 @@ func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
 	}
 	early := r.IntN(4) == 0 // ended before it is accepted
 	if early {
-		end(t, client, c, r.IntN(5))
+		end(t, client, c, r.IntN(6))
 	}
 	h.join(t, c, topic)
 	if err := errors.Join(c.Accept(), c.Start(nil)); err != nil {
@@ -83,7 +83,7 @@ func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
 		t.Error(err)
 	}
 	if !early {
-		end(t, client, c, r.IntN(5))
+		end(t, client, c, r.IntN(6))
 	}
 	await(t, h.closed, "Closed")
 	if len(h.closed) > 0 || h.closings() != 1 {
@@ -91,7 +91,7 @@ func briefly(t *testing.T, e *Engine, topic *Topic, r *rand.Rand) {
 	}
 }
 
-// end ends a connection in one of five ways.
+// end ends a connection in one of six ways.
 func end(t *testing.T, client peer, c *Conn, way int) {
 	var err error
 	switch way {
@@ -109,6 +109,9 @@ func end(t *testing.T, client peer, c *Conn, way int) {
 		_ = client.Close()
 	case 4:
 		_, err = client.Write([]byte("GET / HTTP/1.1"))
+		_ = client.Close()
+	case 5:
+		_, err = client.Write(fragment(ws.OpText, "begun"))
 		_ = client.Close()
 	}
 	if err != nil {

@@ -17,19 +17,12 @@ type Engine struct {
 	next  atomic.Uint32
 	stats Stats
 
-	mu     sync.Mutex // guards closed, and adding to wg
-	closed bool
-	wg     sync.WaitGroup // loops, their pollers, streams that are read, writers
+	wg sync.WaitGroup // loops, their pollers, streams that are read, writers
 }
 
-// spawn runs f on a goroutine that Close waits for, or not at all after Close.
-func (e *Engine) spawn(f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.closed {
-		e.wg.Go(f)
-	}
-}
+// spawn runs f on a goroutine that Close waits for. Only for the loops and those
+// whom they wait for.
+func (e *Engine) spawn(f func()) { e.wg.Go(f) }
 
 // Stats counts what happened since the engine started.
 type Stats struct {
@@ -168,8 +161,5 @@ func (e *Engine) Close() {
 	for _, l := range e.loops {
 		<-l.stopped
 	}
-	e.mu.Lock()
-	e.closed = true
-	e.mu.Unlock()
 	e.wg.Wait()
 }

@@ -29,9 +29,6 @@ func TestFrame(t *testing.T) {
 	if got := Frame(false, []byte("a")); string(got) != "\x81\x01a" {
 		t.Errorf("the frame of a text is % x", got)
 	}
-	if got := CompressedFrame(false, []byte("a")); string(got) != "\xc1\x01a" {
-		t.Errorf("the frame of a compressed text is % x", got)
-	}
 }
 
 // TestCloseFrame cuts reasons that no control frame holds, and never within a
@@ -78,8 +75,6 @@ func TestCutFrames(t *testing.T) {
 	ends := []int{0}
 	for _, n := range []int{0, 5, 125, 126, 300, 65535, 65536, 1} {
 		all = append(all, Frame(false, make([]byte, n))...)
-		ends = append(ends, len(all))
-		all = append(all, CompressedFrame(true, make([]byte, n))...)
 		ends = append(ends, len(all))
 	}
 	at := 0

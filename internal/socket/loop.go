@@ -87,6 +87,7 @@ func (l *Loop) run() {
 			// there is nobody this returns at once.
 			runtime.Gosched()
 		case <-ticker.C:
+			posts = l.catchUp(posts)
 			l.beat(time.Now())
 		case <-l.stop:
 			l.shutdown()
@@ -94,6 +95,21 @@ func (l *Loop) run() {
 		}
 		posts = l.round(posts)
 	}
+}
+
+// maxCatchUp bounds the rounds before a beat.
+const maxCatchUp = 64
+
+// catchUp takes what came until now, so that nobody is judged by the time that the
+// process itself stood still.
+func (l *Loop) catchUp(posts []post) []post {
+	for range maxCatchUp {
+		posts = l.round(posts)
+		if !l.poller.full {
+			break
+		}
+	}
+	return posts
 }
 
 // round takes what is in the mailbox and what the sockets have, and sends what

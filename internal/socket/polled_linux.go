@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -171,7 +170,7 @@ func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
 // drain writes what the socket takes of the outbox; the rest waits until it is
 // ready for more.
 func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
-	for {
+	for progress := false; ; {
 		n, finish := o.peek(c, l.poller.out)
 		if n == 0 {
 			if finish {
@@ -186,11 +185,10 @@ func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
 			l.broken(c, codeAbnormal)
 			return
 		}
-		if wrote > 0 || o.since.IsZero() {
-			o.advance(wrote)
-			l.stall(c, o, time.Now())
-		}
+		o.advance(wrote)
+		progress = progress || wrote > 0
 		if wrote < n {
+			l.stall(c, o, progress)
 			return
 		}
 	}

@@ -7,7 +7,7 @@ import "net"
 func newTransport(_ Config, nc net.Conn) (transport, error) { return newStream(nc), nil }
 
 // poller is what a loop needs to read sockets where it can.
-type poller struct{}
+type poller struct{ full bool }
 
 func (*poller) add(*Loop, *Conn) error { return nil }
 

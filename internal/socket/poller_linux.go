@@ -17,6 +17,7 @@ type poller struct {
 	file    *os.File // of the epoll instance; nil until there is a socket
 	fd      int
 	events  []unix.EpollEvent
+	full    bool    // more may be ready than the last round read
 	again   []*Conn // have more to be read than one read took
 	spare   []*Conn
 	buf     []byte       // what is read
@@ -92,7 +93,8 @@ func (p *poller) poll(l *Loop) {
 			c.io.(*polled).ready(l, c, e.Events)
 		}
 	}
-	if n == len(p.events) || len(p.again) > 0 {
+	p.full = n == len(p.events)
+	if p.full || len(p.again) > 0 {
 		l.notify()
 	}
 }

@@ -39,18 +39,21 @@ func pauseAndResume(t *testing.T, k kind, within bool) {
 			t.Error(err)
 		}
 	}
-	var inside atomic.Int32
+	var reads atomic.Bool // that the handler may be given something
+	reads.Store(true)
 	h.receive = func(messages []Message) bool {
-		if inside.Add(1) > 1 {
-			t.Error("two reads at a time")
+		if !reads.CompareAndSwap(true, false) {
+			t.Error("read while reading was paused, or twice at a time")
 		}
-		defer inside.Add(-1)
-		for _, m := range messages {
+		for i, m := range messages {
 			got <- string(m.Data)
+			if within && i == 0 {
+				reads.Store(true)
+				resume()
+				turn(c.loop) // which knows of it before reading pauses
+			}
 		}
-		if within {
-			resume()
-		} else {
+		if !within {
 			again <- true
 		}
 		return false
@@ -59,6 +62,7 @@ func pauseAndResume(t *testing.T, k kind, within bool) {
 		for {
 			select {
 			case <-again:
+				reads.Store(true)
 				resume()
 			case <-end:
 				return
@@ -82,4 +86,15 @@ func pauseAndResume(t *testing.T, k kind, within bool) {
 	}
 	check(t, client.Close())
 	await(t, h.closed, "Closed")
+}
+
+// turn waits until a loop has done what it was told before, or has ended.
+func turn(l *Loop) {
+	done := make(chan struct{})
+	if l.put(background, post{kind: postDo, do: func() { close(done) }}) == nil {
+		select {
+		case <-done:
+		case <-l.stopped:
+		}
+	}
 }

@@ -153,31 +153,38 @@ func TestOutboxHandover(t *testing.T) {
 		cfg.QueueBytes, cfg.MailboxBytes = 1<<30, 1<<16
 		e := newTestEngine(t, cfg)
 		server, client := k.pair(t)
-		setWriteBuffer(t, server, 8<<10)
-		check(t, client.SetReadBuffer(8<<10))
+		setWriteBuffer(t, server, 64<<10) // less makes a TCP socket wait for acknowledgements that are delayed
 		c := open(t, e, server, newRecorder())
-		total := 20_000
+		total := 8000
 		if testing.Short() {
-			total = 4000
+			total = 1500
 		}
-		failed := make(chan error, 1)
+		r := rand.New(rand.NewPCG(3, 4))
+		failed, sends := make(chan error, 1), make(chan int, total)
 		go func() {
-			for i := range total {
-				payload := make([]byte, 8+i%400)
-				binary.BigEndian.PutUint64(payload, uint64(i))
-				if err := c.Write(t.Context(), Frame(true, payload), i%5 != 0); err != nil {
-					failed <- err
-					return
+			for i := 0; i < total; {
+				for range <-sends {
+					payload := make([]byte, 8+i%4000)
+					binary.BigEndian.PutUint64(payload, uint64(i))
+					if err := c.Write(t.Context(), Frame(true, payload), i%5 != 0); err != nil {
+						failed <- err
+						return
+					}
+					i++
 				}
 			}
 			failed <- c.Close(codeNormal, "")
 		}()
-		r := rand.New(rand.NewPCG(3, 4))
-		in := &stutter{client, r}
+		in, sent := &stutter{client, r}, 0
 		for i := range total {
+			if i == sent || r.IntN(20) == 0 { // all was taken, or not yet
+				n := min(total-sent, 1+r.IntN(300))
+				sends <- n
+				sent += n
+			}
 			f, err := readFrame(in)
 			check(t, err)
-			if got := int(binary.BigEndian.Uint64(f.Payload)); got != i || len(f.Payload) != 8+i%400 {
+			if got := int(binary.BigEndian.Uint64(f.Payload)); got != i || len(f.Payload) != 8+i%4000 {
 				t.Fatalf("got frame %d of %d bytes, want %d", got, len(f.Payload), i)
 			}
 		}

@@ -11,13 +11,16 @@ type stalled struct {
 	out  *outbox
 }
 
-// stall notes that the peer of c took something of o at a time, or took none when
-// it was asked first.
-func (l *Loop) stall(c *Conn, o *outbox, now time.Time) {
+// stall notes that the peer of c did not take all of o, and whether it took
+// something.
+func (l *Loop) stall(c *Conn, o *outbox, progress bool) {
 	if o.since.IsZero() {
 		l.stalled = append(l.stalled, stalled{c, o})
+		progress = true
 	}
-	o.since = now
+	if progress {
+		o.since = time.Now()
+	}
 }
 
 // checkStalled ends the connections that took nothing for the write timeout. Each

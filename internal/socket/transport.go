@@ -25,6 +25,6 @@ type transport interface {
 // readBytes is the size of the buffer that a loop reads into, and streamBytes
 // that of a stream's reader.
 const (
-	readBytes   = 64 << 10
+	readBytes   = 32 << 10
 	streamBytes = 4 << 10
 )
