@@ -1,0 +1,74 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestVisitors opens many connections that send nothing, or half of a request: the
+// one that did nothing for longest is closed for each that comes, one that asks is
+// answered, and none is remembered after its end.
+func TestVisitors(t *testing.T) {
+	t.Parallel()
+	const limit = 5
+	v := newVisitors(limit)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = v.note
+	s.Start()
+	t.Cleanup(s.Close)
+	asks := func(nc net.Conn) {
+		t.Helper()
+		if _, err := io.WriteString(nc, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 1024)
+		n, err := nc.Read(answer)
+		if err != nil || string(answer[:12]) != "HTTP/1.1 200" {
+			t.Fatalf("got %q and %v, want an answer", answer[:n], err)
+		}
+	}
+	busy := visit(t, s)
+	asks(busy)
+	var idle []net.Conn
+	for i := range 4 * limit {
+		nc := visit(t, s)
+		if i%2 == 0 {
+			if _, err := io.WriteString(nc, "GET / HT"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		idle = append(idle, nc)
+		asks(busy)
+	}
+	for i, nc := range idle[:len(idle)-limit+1] {
+		if _, err := nc.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("reading connection %d gave %v, want its end", i, err)
+		}
+	}
+	asks(idle[len(idle)-1])
+	s.CloseClientConnections()
+	s.Close()
+	if n := len(v.places) + v.order.Len(); n != 0 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// visit opens a connection that the server has taken in.
+func visit(t *testing.T, s *httptest.Server) net.Conn {
+	t.Helper()
+	nc, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
