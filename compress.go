@@ -19,7 +19,7 @@ func (p *proto) compressing(codec *deflate.Codec) *proto {
 	if codec == nil {
 		return nil
 	}
-	return &proto{kind: p.kind, compress: codec.Compress}
+	return &proto{dialect: p.dialect, compress: codec.Compress}
 }
 
 // pack makes the frame of an encoded message.
@@ -93,23 +93,23 @@ func (c *Conn) inflate(m *Message) (code CloseCode, reason string) {
 type encodings []encoding
 
 type encoding struct {
-	of      *kind
+	of      *dialect
 	message Message
 	err     error
 }
 
-// encode encodes m for a kind of consumer, unless that was done before: then the
+// encode encodes m for a dialect, unless that was done before: then the
 // result is not fresh.
-func (done *encodings) encode(k *kind, m Message) (encoded Message, fresh bool, err error) {
-	if k.encoder == nil {
+func (done *encodings) encode(d *dialect, m Message) (encoded Message, fresh bool, err error) {
+	if d.encoder == nil {
 		return m, true, nil
 	}
 	for i := range *done {
-		if e := &(*done)[i]; e.of == k {
+		if e := &(*done)[i]; e.of == d {
 			return e.message, false, e.err
 		}
 	}
-	encoded, err = k.encode(m)
-	*done = append(*done, encoding{k, encoded, err})
+	encoded, err = d.encode(m)
+	*done = append(*done, encoding{d, encoded, err})
 	return encoded, true, err
 }

@@ -38,7 +38,7 @@ func (x *connContext) AfterFunc(f func()) (stop func() bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l, key := x.watch(), &f
-	if x.ended {
+	if x.isOver() {
 		go f()
 		return func() bool { return false }
 	}
@@ -60,8 +60,9 @@ func (x *connContext) watch() *life {
 	if x.life != nil {
 		return x.life
 	}
+	over := x.isOver()
 	x.life = &life{done: make(chan struct{})}
-	if x.ended {
+	if over {
 		close(x.life.done)
 	} else {
 		x.life.unhook = context.AfterFunc(x.handler.hub.cut, (*Conn)(x).end)
@@ -72,16 +73,30 @@ func (x *connContext) watch() *life {
 func (x *connContext) Err() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.ended {
+	if x.isOver() {
 		return context.Canceled
 	}
-	return x.handler.hub.cut.Err()
+	return nil
+}
+
+// isOver reports whether the context ended, which it does with the hub's cut at
+// the latest. Called with mu held.
+func (x *connContext) isOver() bool {
+	if x.handler.hub.cut.Err() != nil {
+		(*Conn)(x).endLocked()
+	}
+	return x.ended
 }
 
 // end ends the connection's context.
 func (c *Conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endLocked()
+}
+
+// endLocked is end with mu held.
+func (c *Conn) endLocked() {
 	if c.ended {
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rt/parley/internal/socket"
 )
 
-// kind is what the consumers of one Handler have in common.
-type kind struct {
+// dialect is what the consumers of one Handler have in common.
+type dialect struct {
 	encoder  Encoder // nil: a message's data is the frame's payload
 	delivers bool    // consumers are Deliverers
 }
@@ -18,12 +18,12 @@ type kind struct {
 // proto is what connections have in common that are sent the same frames: the
 // kind of consumer, and whether messages are compressed.
 type proto struct {
-	*kind
+	*dialect
 	compress func(payload []byte, use func(compressed []byte)) bool // deflate.Codec's; nil: they are not
 }
 
 func newProto(c Consumer) *proto {
-	p := &proto{kind: &kind{}}
+	p := &proto{dialect: &dialect{}}
 	p.encoder, _ = c.(Encoder)
 	_, p.delivers = c.(Deliverer)
 	return p
@@ -39,8 +39,8 @@ func (p *proto) frame(m Message) ([]byte, error) {
 }
 
 // encode turns a message into what is sent.
-func (k *kind) encode(m Message) (encoded Message, err error) {
-	if k.encoder == nil {
+func (d *dialect) encode(m Message) (encoded Message, err error) {
+	if d.encoder == nil {
 		return m, nil
 	}
 	defer func() {
@@ -48,7 +48,7 @@ func (k *kind) encode(m Message) (encoded Message, err error) {
 			err = fmt.Errorf("panic in Encode: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return k.encoder.Encode(m)
+	return d.encoder.Encode(m)
 }
 
 // local is the hub as its layer sees it.
@@ -57,8 +57,8 @@ type local struct{ hub *Hub }
 // Deliver hands a message to the loops whose connections want it, encoded once
 // for each kind of consumer, and to listeners.
 func (l local) Deliver(ctx context.Context, e Envelope) error {
-	var few [4]*topic
-	topics, listeners := l.hub.table.lookup(e.To, few[:0])
+	var buffer [4]*topic
+	topics, listeners := l.hub.table.lookup(e.To, buffer[:0])
 	var coded encodings
 	for _, t := range topics {
 		if err := l.publish(ctx, t, &e, &coded); err != nil {
@@ -80,7 +80,7 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 		m := e.Message
 		post.Value, post.Size = &m, len(m.Data)
 	} else {
-		m, fresh, err := coded.encode(t.proto.kind, e.Message)
+		m, fresh, err := coded.encode(t.proto.dialect, e.Message)
 		if err != nil {
 			if fresh {
 				l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)

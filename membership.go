@@ -15,8 +15,8 @@ type memberships struct {
 	many map[Address]*membership
 }
 
-// few is how many memberships are a list.
-const few = 8
+// maxFew is how many memberships are a list.
+const maxFew = 8
 
 // find returns the membership of an address, nil where there is none, and how
 // many there are.
@@ -35,10 +35,11 @@ func (ms *memberships) find(of Address) (found *membership, n int) {
 
 // add adds m, the n-th from 0.
 func (ms *memberships) add(m *membership, n int) {
-	if ms.many == nil && n >= few {
-		ms.many = make(map[Address]*membership, 2*few)
-		for m := range ms.all {
-			ms.many[m.topic.address()] = m
+	if ms.many == nil && n >= maxFew {
+		ms.many = make(map[Address]*membership, 2*maxFew)
+		for at := ms.few; at != nil; {
+			ms.many[at.topic.address()] = at
+			at, at.next = at.next, nil
 		}
 		ms.few = nil
 	}

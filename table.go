@@ -100,7 +100,6 @@ func (t *table) release(held *topic) {
 		}
 		at.next = held.next
 	} else if held.next != nil {
-		// The key stays the first one's: its name is the same text.
 		s.topics[of] = held.next
 	} else {
 		delete(s.topics, of)

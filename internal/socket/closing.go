@@ -26,7 +26,7 @@ func (l *Loop) closeConn(c *Conn, code uint16, reason string) {
 	if c.closeCode == 0 {
 		c.closeCode = code
 	}
-	l.forget(c)
+	c.handler.Closing()
 	l.expire(c)
 	frame := closeFrame(code, reason)
 	if c.broken || l.writeLast(c, frame) {
@@ -73,7 +73,7 @@ func (l *Loop) closeFlushed(c *Conn) {
 	case c.peerClosed:
 		l.finalize(c, c.closeCode)
 	case c.failed:
-		c.io.closeWrite(l.engine)
+		c.io.closeWrite(l)
 	}
 }
 
@@ -158,9 +158,6 @@ func (l *Loop) timeUp(c *Conn) {
 	l.finalize(c, codeAbnormal)
 }
 
-// forget takes c out of its topics.
-func (l *Loop) forget(c *Conn) { c.handler.Closing() }
-
 // finalize ends and forgets a connection. The code is what its handler hears
 // unless a close code was settled before.
 func (l *Loop) finalize(c *Conn, code uint16) {
@@ -171,7 +168,7 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 		code = c.closeCode
 	}
 	if c.state != stateClosing {
-		l.forget(c)
+		c.handler.Closing()
 	}
 	c.state = stateClosed
 	l.wheel.remove(c)
@@ -179,7 +176,7 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 		o.abandon()
 	}
 	c.io.close(l)
-	c.handler.Closed(code)
+	c.handler.Closed(code, nil)
 }
 
 // closeAll starts the closing handshake on every connection of the loop.

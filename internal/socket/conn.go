@@ -12,7 +12,9 @@ type ID [16]byte
 // Engine.Open. Its exported methods are safe for concurrent use, but not to be
 // called on a loop.
 type Conn struct {
-	ID ID // set before Open
+	// Set before Open.
+	ID      ID
+	Deflate bool // messages may be compressed (RFC 7692)
 
 	// Set by Open.
 	loop    *Loop
@@ -22,7 +24,6 @@ type Conn struct {
 	// Owned by the reader: the loop, or a stream's goroutine.
 	decoder decoder
 	discard bool // the connection failed: what still arrives is dropped
-	Deflate bool // messages may be compressed (RFC 7692); set before Open
 
 	// Owned by the loop.
 	state      state
@@ -71,13 +72,15 @@ func (c *Conn) Close(code uint16, reason string) error {
 
 // Start has the connection read. early holds what was read of it past the
 // handshake. It is called once.
-func (c *Conn) Start(early []byte) error {
-	return c.loop.put(background, post{kind: postResume, conn: c, data: early})
-}
+func (c *Conn) Start(early []byte) error { return c.read(early) }
 
 // Resume goes on with reading. It is called once for each time that the
 // handler's Receive returned false.
-func (c *Conn) Resume() error { return c.Start(nil) }
+func (c *Conn) Resume() error { return c.read(nil) }
+
+func (c *Conn) read(early []byte) error {
+	return c.loop.put(background, post{kind: postResume, conn: c, data: early})
+}
 
 // arrived takes what one read brought, and reports whether to go on reading. What
 // the loop is to be told of it is in in.posts.

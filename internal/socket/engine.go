@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -35,7 +36,7 @@ type Stats struct {
 func NewEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, loops: make([]*Loop, cfg.Loops)}
 	for i := range e.loops {
-		e.loops[i] = newLoop(e, i)
+		e.loops[i] = newLoop(e)
 	}
 	for _, l := range e.loops {
 		e.spawn(l.run)
@@ -101,8 +102,8 @@ func (e *Engine) Flush() {
 	}
 }
 
-// Visit calls f with the handler of each member of t, one at a time, on the
-// loops; f must not block. It returns when all were visited or ctx ends.
+// Visit calls f with the handler of each member of t, one at a time. It returns
+// when all were visited or ctx ends.
 func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
 	for p := t.all(); p != nil; p = p.next {
 		if p.count.Load() == 0 {
@@ -116,23 +117,15 @@ func (e *Engine) Visit(ctx context.Context, t *Topic, f func(Handler)) error {
 }
 
 func (p *part) visit(ctx context.Context, f func(Handler)) error {
-	done, missed := make(chan struct{}), false
-	visit := func() {
-		defer close(done)
-		if missed = ctx.Err() != nil; missed {
-			return
-		}
-		for _, m := range p.members {
-			f(m.conn.handler)
-		}
-	}
-	if err := p.loop.put(ctx, post{kind: postDo, do: visit}); err != nil {
+	found := make(chan []*Membership, 1)
+	list := func() { found <- slices.Clone(p.members) } // all that the loop has time for
+	if err := p.loop.put(ctx, post{kind: postDo, do: list}); err != nil {
 		return err
 	}
 	select {
-	case <-done:
-		if missed {
-			return context.Cause(ctx)
+	case members := <-found:
+		for _, m := range members {
+			f(m.conn.handler)
 		}
 		return nil
 	case <-p.loop.stopped:

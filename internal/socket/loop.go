@@ -44,7 +44,6 @@ type post struct {
 type Loop struct {
 	mailbox
 	engine  *Engine
-	index   int
 	stop    chan struct{}
 	stopped chan struct{}
 
@@ -67,8 +66,8 @@ const (
 	keepPosts  = 1 << 12
 )
 
-func newLoop(e *Engine, index int) *Loop {
-	l := &Loop{engine: e, index: index, stop: make(chan struct{}), stopped: make(chan struct{})}
+func newLoop(e *Engine) *Loop {
+	l := &Loop{engine: e, stop: make(chan struct{}), stopped: make(chan struct{})}
 	l.mailbox.init(e.cfg.MailboxBytes)
 	l.wheel.init(e.cfg)
 	return l
@@ -197,9 +196,9 @@ func (l *Loop) open(c *Conn) {
 		l.wheel.remove(c)
 	}
 	c.state = stateClosed
-	l.forget(c)
+	c.handler.Closing()
 	c.io.close(l)
-	c.handler.Closed(codeAbnormal)
+	c.handler.Closed(codeAbnormal, err)
 }
 
 func (l *Loop) accept(c *Conn) {

@@ -82,7 +82,8 @@ func (p *polled) ready(l *Loop, c *Conn, events uint32) {
 }
 
 // read reads once. Where that cannot have been all, another read follows in the
-// next round, after the other sockets.
+// next round, after the other sockets. A short read is all there was, but for what
+// WebSocket peers do not send: urgent data, and descriptors on Unix sockets.
 func (p *polled) read(l *Loop, c *Conn) {
 	if p.stops || c.state == stateClosed || c.peerClosed {
 		return
@@ -194,7 +195,7 @@ func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
 	}
 }
 
-func (p *polled) closeWrite(*Engine) { _ = unix.Shutdown(int(p.fd), unix.SHUT_WR) }
+func (p *polled) closeWrite(*Loop) { _ = unix.Shutdown(int(p.fd), unix.SHUT_WR) }
 
 // close ends the connection. Its descriptor is not known to the kernel's poller
 // any more before its number is free, nor used here again.

@@ -1,8 +1,10 @@
 package socket
 
 import (
+	"errors"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,13 +52,15 @@ func (p *poller) start(l *Loop) error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // else os would not have it watched
-		return os.NewSyscallError("fcntl", err)
-	}
+	// Else os would not have it watched; it does not fail of an open file.
+	_ = unix.SetNonblock(fd, true)
 	file := os.NewFile(uintptr(fd), "epoll")
 	raw, err := file.SyscallConn()
+	if err == nil {
+		err = file.SetReadDeadline(time.Time{}) // fails where Go's poller did not take it
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, file.Close())
 	}
 	p.file, p.fd = file, fd
 	p.events = make([]unix.EpollEvent, eventsPerRound)

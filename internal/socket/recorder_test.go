@@ -41,7 +41,7 @@ func (r *recorder) Closing() {
 	r.members = nil
 }
 
-func (r *recorder) Closed(code uint16) { r.closed <- code }
+func (r *recorder) Closed(code uint16, _ error) { r.closed <- code }
 
 // closings returns how often Closing was called.
 func (r *recorder) closings() int {

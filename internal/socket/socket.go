@@ -62,11 +62,11 @@ type Handler interface {
 	// the peer can know.
 	Closing()
 	// Closed says that the connection is over. It is called exactly once, after
-	// Closing.
-	Closed(code uint16)
+	// Closing. The error says why the engine could not take it in.
+	Closed(code uint16, err error)
 }
 
-// Close codes of RFC 6455, section 7.4.1, that this package itself uses.
+// Close codes of RFC 6455, section 7.4.1, that this package itself, or its tests, use.
 const (
 	codeNormal      = 1000
 	codeProtocol    = 1002

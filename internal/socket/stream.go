@@ -209,20 +209,10 @@ func (s *stream) maySurvive(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) && isSocket(s.nc)
 }
 
-// isSocket reports whether nc is exactly a TCP or Unix socket: a wrapper that
-// embeds one may change what reading and writing mean.
-func isSocket(nc net.Conn) bool {
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		return true
-	}
-	return false
-}
-
 // closeWrite runs aside, since for TLS it writes an alert.
-func (s *stream) closeWrite(e *Engine) {
+func (s *stream) closeWrite(l *Loop) {
 	if nc, ok := s.nc.(interface{ CloseWrite() error }); ok {
-		e.spawn(func() { _ = nc.CloseWrite() })
+		l.engine.spawn(func() { _ = nc.CloseWrite() })
 	}
 }
 

@@ -1,9 +1,11 @@
 package socket
 
+import "net"
+
 // transport moves one connection's bytes. It is where the engines differ: polled
 // is a socket that its loop reads and writes, stream is any other connection,
 // which has a reader goroutine, and a writer while its outbox holds anything.
-// All methods but paused are for the loop alone; none waits.
+// All methods but drop are for the loop alone; none waits.
 type transport interface {
 	// resume has the connection read: first data, which was read before.
 	resume(l *Loop, c *Conn, data []byte)
@@ -15,7 +17,7 @@ type transport interface {
 	// drain empties the outbox, now or as the peer takes it.
 	drain(l *Loop, c *Conn, o *outbox)
 	// closeWrite ends our side.
-	closeWrite(e *Engine)
+	closeWrite(l *Loop)
 	// close ends the connection.
 	close(l *Loop)
 	// drop ends one that no loop took in; anybody may call it.
@@ -28,3 +30,13 @@ const (
 	readBytes   = 32 << 10
 	streamBytes = 4 << 10
 )
+
+// isSocket reports whether nc is exactly a TCP or Unix socket: a wrapper that
+// embeds one may change what reading and writing mean.
+func isSocket(nc net.Conn) bool {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package parley
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
+
+// run makes the calls that are queued, and ends when there are none. The hub's
+// Close waits for the last one.
+func (c *Conn) run() {
+	var left []event // of the batch, still to handle
+	returned := false
+	defer func() {
+		if !returned {
+			c.goOnWithout(left)
+		}
+	}()
+	for {
+		batch := c.take()
+		for i := range batch {
+			left = batch[i+1:]
+			c.more.Store(len(left) > 0 && left[0].kind == eventReceive)
+			c.handle(&batch[i])
+		}
+		if len(batch) > 1 {
+			c.handler.hub.engine.Flush()
+		}
+		if len(batch) == 0 {
+			returned = true
+			return
+		}
+	}
+}
+
+// take takes the queue; when it is empty the connection needs no goroutine.
+func (c *Conn) take() []event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.work
+	clear(w.batch)
+	w.batch, w.queue = w.queue, w.batch[:0]
+	if len(w.batch) == 0 {
+		c.work = nil
+		w.free()
+		return nil
+	}
+	return w.batch
+}
+
+// goOnWithout replaces a goroutine that a callback ended by runtime.Goexit, and
+// closes the connection as for a panic.
+func (c *Conn) goOnWithout(left []event) {
+	c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
+	c.mu.Lock()
+	w := c.work
+	w.queue = append(slices.Clone(left), w.queue...)
+	c.mu.Unlock()
+	c.shut(uint16(CloseInternalError), "internal error")
+	c.handler.hub.runners.start(c)
+}
+
+func (c *Conn) handle(ev *event) {
+	closing := c.begin(ev)
+	switch ev.kind {
+	case eventReceive:
+		if !closing {
+			c.call("Receive", func() error { return c.receive(ev) })
+		}
+	case eventDeliver:
+		if !closing {
+			c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, *ev.message) })
+		}
+	case eventPeerClose:
+		c.shut(uint16(ev.code), "")
+	case eventOver:
+		c.disconnect(ev.code)
+	}
+}
+
+// begin counts a message out, and has reading go on when half the queue is free:
+// whenever it is paused there is a message still to count out. It reports whether
+// messages are of no interest any more.
+func (c *Conn) begin(ev *event) (closing bool) {
+	c.mu.Lock()
+	resume := false
+	switch w := c.work; ev.kind {
+	case eventReceive:
+		w.receiving.add(-1, -len(ev.data))
+		limits := &c.handler.hub.opts.Limits
+		resume = c.paused && w.receiving.messages <= limits.ReceiveQueue/2 && w.receiving.bytes <= limits.MessageBytes/2
+		c.paused = c.paused && !resume
+	case eventDeliver:
+		w.delivering.add(-1, -len(ev.message.Data))
+	}
+	closing = c.closing
+	c.mu.Unlock()
+	if resume {
+		c.report("resume", c.sock.Resume())
+	}
+	return closing
+}
+
+// call makes a call that may fail the connection. After a failure no more
+// messages are received or delivered.
+func (c *Conn) call(name string, f func() error) {
+	err := c.guard(name, f)
+	if err == nil || errors.Is(err, ErrClosed) { // the latter of replying to a client that left
+		return
+	}
+	told := public(err)
+	if told.Code == Internal {
+		c.handler.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", err)
+	}
+	c.shut(uint16(told.Code.CloseCode()), told.Message)
+}
+
+// guard turns a panic into an error.
+func (c *Conn) guard(name string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic in %s: %v\n%s", name, v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// disconnect makes the last call.
+func (c *Conn) disconnect(code CloseCode) {
+	defer c.handler.hub.live.leave()
+	defer c.end()
+	err := c.guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil })
+	if err != nil {
+		c.handler.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
+	}
+}
