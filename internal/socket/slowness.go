@@ -49,8 +49,7 @@ func (s *stalled) over() bool {
 	return s.conn.state == stateClosed || s.conn.broken || s.conn.out.Load() != s.out
 }
 
-// checkPartial fails the connections whose message takes too long. While a
-// connection is not read its clock stands still.
+// checkPartial fails the connections whose message takes too long.
 func (l *Loop) checkPartial(now time.Time) {
 	l.partial = slices.DeleteFunc(l.partial, func(c *Conn) bool {
 		part := c.decoder.part
@@ -58,8 +57,7 @@ func (l *Loop) checkPartial(now time.Time) {
 			c.listed = false
 			return true
 		}
-		if c.io.paused() {
-			part.began = time.Time{}
+		if c.io.paused() { // what it holds of a message was read last, and has no clock yet
 			return false
 		}
 		if deadline := part.deadline(&l.engine.cfg, now); now.After(deadline) {

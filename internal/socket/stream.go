@@ -122,9 +122,6 @@ func (s *stream) take(c *Conn, b []byte, in *inbound) bool {
 	if hadPart && c.decoder.part == nil {
 		_ = s.nc.SetReadDeadline(time.Time{}) // of a closed connection, which the next read tells
 	}
-	if part := c.decoder.part; part != nil && !goOn {
-		part.began = time.Time{} // its clock stands still
-	}
 	return !closed && (goOn || !s.pause())
 }
 
