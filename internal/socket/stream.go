@@ -174,36 +174,20 @@ func (s *stream) empty(c *Conn, o *outbox) {
 }
 
 // writeAll writes b, failing when nothing of it goes out for the write timeout.
+// That some did is of use on a plain socket only: TLS cannot go on after a
+// deadline.
 func (s *stream) writeAll(c *Conn, b []byte) (int, error) {
-	timeout := c.loop.engine.cfg.WriteTimeout
 	for at := 0; at < len(b); {
-		n, err := s.writeWithin(b[at:], timeout)
-		if n == 0 && s.maySurvive(err) {
-			n, err = s.writeWithin(b[at:], lastTry)
+		if err := s.nc.SetWriteDeadline(time.Now().Add(c.loop.engine.cfg.WriteTimeout)); err != nil {
+			return at, err
 		}
+		n, err := s.nc.Write(b[at:])
 		at += n
-		if err != nil && (n == 0 || !s.maySurvive(err)) {
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !isSocket(s.nc)) {
 			return at, err
 		}
 	}
 	return len(b), s.nc.SetWriteDeadline(time.Time{})
-}
-
-// lastTry is for the room that a plain socket has but did not report: the kernel
-// does when a third of its buffer is free.
-const lastTry = 10 * time.Millisecond
-
-func (s *stream) writeWithin(b []byte, timeout time.Duration) (int, error) {
-	if err := s.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
-	}
-	return s.nc.Write(b)
-}
-
-// maySurvive reports whether writing can go on after an error: after a deadline
-// it can on a plain socket; TLS is out of step then.
-func (s *stream) maySurvive(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) && isSocket(s.nc)
 }
 
 // closeWrite runs aside, since for TLS it writes an alert.
