@@ -11,36 +11,37 @@ import (
 // answer to the handshake: what Connect joined must be in force by then.
 func TestJoinedBeforeAnswered(t *testing.T) {
 	t.Parallel()
-	for _, transport := range transports {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			hub := newHub(t, nil)
-			lobby := parley.Group("lobby")
-			s := newSite(t, transport, hub, func() parley.Consumer {
-				return consumer{connect: func(c *parley.Conn) error { return c.Join(lobby, nil) }}
-			})
-			for range 100 {
-				w := s.open(t)
-				if err := hub.Send(t.Context(), lobby, parley.Text("hello")); err != nil {
-					t.Fatal(err)
-				}
-				if got := w.next(); got != inWords(opText, []byte("hello")) {
-					t.Fatalf("got %s, want hello", got)
-				}
-				w.send(closing(1000, ""))
-				w.next()
-			}
+	onAll(t, kinds, func(t *testing.T, k kind) {
+		hub := k.hub(t, nil)
+		lobby := parley.Group("lobby")
+		s := newSite(t, k.transport, hub, func() parley.Consumer {
+			return consumer{connect: func(c *parley.Conn) error { return c.Join(lobby, nil) }}
 		})
-	}
+		for range 100 {
+			w := s.open(t)
+			if err := hub.Send(t.Context(), lobby, parley.Text("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.next(); got != inWords(opText, []byte("hello")) {
+				t.Fatalf("got %s, want hello", got)
+			}
+			w.send(closing(1000, ""))
+			w.next()
+		}
+	})
 }
 
 // TestHeldUntilAnswered sends to a connection before its handshake is answered:
 // the answer must come first.
 func TestHeldUntilAnswered(t *testing.T) {
 	t.Parallel()
-	hub := newHub(t, nil)
+	onAll(t, kinds, heldUntilAnswered)
+}
+
+func heldUntilAnswered(t *testing.T, k kind) {
+	hub := k.hub(t, nil)
 	lobby := parley.Group("lobby")
-	s := newSite(t, "tcp", hub, func() parley.Consumer {
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
 		return consumer{connect: func(c *parley.Conn) error {
 			if err := c.Join(lobby, nil); err != nil {
 				return err
@@ -62,7 +63,7 @@ func TestHeldUntilAnswered(t *testing.T) {
 		}
 	}()
 	defer func() { close(stop); <-flood }()
-	for range 50 {
+	for range 10 {
 		w := s.open(t)
 		var got []string
 		for !slices.Contains(got, inWords(opText, []byte("welcome"))) {
@@ -77,7 +78,11 @@ func TestHeldUntilAnswered(t *testing.T) {
 // connection is closed.
 func TestOnlineWhileOpen(t *testing.T) {
 	t.Parallel()
-	hub := newHub(t, nil)
+	onAll(t, kinds, onlineWhileOpen)
+}
+
+func onlineWhileOpen(t *testing.T, k kind) {
+	hub := k.hub(t, nil)
 	online := func() bool {
 		t.Helper()
 		is, err := hub.Online(t.Context(), "bob")
@@ -86,7 +91,7 @@ func TestOnlineWhileOpen(t *testing.T) {
 		}
 		return is
 	}
-	s := newSite(t, "tcp", hub, func() parley.Consumer {
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
 		return consumer{connect: func(c *parley.Conn) error {
 			err := c.Identify("bob")
 			if online() {

@@ -227,8 +227,12 @@ func TestListenQueue(t *testing.T) {
 // wait for each other, or give up when their contexts end.
 func TestMailboxBytes(t *testing.T) {
 	t.Parallel()
-	hub := newHub(t, &parley.Options{Limits: parley.Limits{MailboxBytes: 1}})
-	s := newSite(t, "tcp", hub, func() parley.Consumer { return consumer{connect: joinEveryone} })
+	onAll(t, engines, mailboxBytes)
+}
+
+func mailboxBytes(t *testing.T, k kind) {
+	hub := k.hub(t, &parley.Options{Limits: parley.Limits{MailboxBytes: 1}})
+	s := newSite(t, k.transport, hub, func() parley.Consumer { return consumer{connect: joinEveryone} })
 	w := s.open(t)
 	go w.transcript()
 	ended, cancel := context.WithCancelCause(t.Context())

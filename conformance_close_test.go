@@ -56,7 +56,7 @@ func (l leaver) Disconnect(_ *parley.Conn, code parley.CloseCode) { l.code <- co
 // comes until the client's, and then ends TCP.
 func TestConformanceServerCloses(t *testing.T) {
 	t.Parallel()
-	for _, transport := range transports {
+	for _, k := range kinds {
 		for name, rest := range map[string]string{
 			"close at once":            closing(4003, ""),
 			"close of another code":    closing(1000, ""),
@@ -66,10 +66,10 @@ func TestConformanceServerCloses(t *testing.T) {
 			"a breach":                 "\x81\x01b",
 			"no close frame":           "",
 		} {
-			t.Run(transport+"/"+name, func(t *testing.T) {
+			t.Run(k.String()+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				l := leaver{code: make(chan parley.CloseCode, 1)}
-				w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return l }).open(t)
+				w := newSite(t, k.transport, k.hub(t, nil), func() parley.Consumer { return l }).open(t)
 				w.send(text("a"))
 				w.expect("close 4003")
 				w.send(rest)
@@ -87,25 +87,37 @@ func TestConformanceServerCloses(t *testing.T) {
 }
 
 // TestConformanceFailureEndsTCP has a client go on after it broke the protocol:
-// TCP ends all the same, and nothing is received any more (RFC 6455, section
-// 7.1.7).
+// TCP ends all the same, nothing is received any more, and the server forgets the
+// connection when the client ends it (RFC 6455, section 7.1.7).
 func TestConformanceFailureEndsTCP(t *testing.T) {
 	t.Parallel()
-	for _, transport := range transports {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			code := make(chan parley.CloseCode, 1)
-			received := func(_ *parley.Conn, m parley.Message) error { t.Errorf("received %q", m.Data); return nil }
-			left := func(_ *parley.Conn, c parley.CloseCode) { code <- c }
-			w := newSite(t, transport, newHub(t, nil), func() parley.Consumer { return consumer{receive: received, disconnect: left} }).open(t)
-			w.send(frame(fin|rsv1|opText, "a"))
-			w.expect("close 1002", "eof")
-			w.send(text("b"), text("c"), closing(1002, ""), text("d"))
-			_ = w.nc.Close()
-			if got := await(t, code, "Disconnect"); got != parley.CloseProtocolError {
-				t.Errorf("Disconnect got %v, want %v", got, parley.CloseProtocolError)
-			}
-		})
+	for _, k := range kinds {
+		for name, c := range map[string]struct {
+			breach string
+			code   parley.CloseCode
+		}{
+			"frame":       {frame(fin|rsv1|opText, "a"), parley.CloseProtocolError},
+			"text":        {text("\xff"), parley.CloseInvalidData},
+			"fragment":    {frame(opText, "a") + text("b"), parley.CloseProtocolError},
+			"close frame": {frame(fin|opClose, "\x03"), parley.CloseProtocolError},
+			"reason":      {closing(1000, "\xff"), parley.CloseInvalidData},
+		} {
+			t.Run(k.String()+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				code := make(chan parley.CloseCode, 1)
+				received := func(_ *parley.Conn, m parley.Message) error { t.Errorf("received %q", m.Data); return nil }
+				left := func(_ *parley.Conn, c parley.CloseCode) { code <- c }
+				hub := k.hub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: time.Hour}})
+				w := newSite(t, k.transport, hub, func() parley.Consumer { return consumer{receive: received, disconnect: left} }).open(t)
+				w.send(c.breach)
+				w.expect(fmt.Sprintf("close %d", c.code), "eof")
+				w.send(text("b"), text("c"), closing(1002, ""), text("d"))
+				_ = w.nc.Close()
+				if got := await(t, code, "Disconnect"); got != c.code {
+					t.Errorf("Disconnect got %v, want %v", got, c.code)
+				}
+			})
+		}
 	}
 }
 
@@ -114,23 +126,20 @@ func TestConformanceFailureEndsTCP(t *testing.T) {
 // section 5.5.1).
 func TestConformanceBusyConsumer(t *testing.T) {
 	t.Parallel()
-	for _, transport := range transports {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			goOn, code := make(chan bool), make(chan parley.CloseCode, 1)
-			hub := newHub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: 200 * time.Millisecond}})
-			w := newSite(t, transport, hub, func() parley.Consumer {
-				return consumer{
-					receive:    func(*parley.Conn, parley.Message) error { <-goOn; return nil },
-					disconnect: func(_ *parley.Conn, c parley.CloseCode) { code <- c },
-				}
-			}).open(t)
-			w.send(text("a"), closing(3000, ""))
-			w.expect("close 3000", "eof")
-			close(goOn)
-			if got := await(t, code, "Disconnect"); got != 3000 {
-				t.Errorf("Disconnect got %v, want 3000", got)
+	onAll(t, kinds, func(t *testing.T, k kind) {
+		goOn, code := make(chan bool), make(chan parley.CloseCode, 1)
+		hub := k.hub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: 200 * time.Millisecond}})
+		w := newSite(t, k.transport, hub, func() parley.Consumer {
+			return consumer{
+				receive:    func(*parley.Conn, parley.Message) error { <-goOn; return nil },
+				disconnect: func(_ *parley.Conn, c parley.CloseCode) { code <- c },
 			}
-		})
-	}
+		}).open(t)
+		w.send(text("a"), closing(3000, ""))
+		w.expect("close 3000", "eof")
+		close(goOn)
+		if got := await(t, code, "Disconnect"); got != 3000 {
+			t.Errorf("Disconnect got %v, want 3000", got)
+		}
+	})
 }

@@ -66,10 +66,10 @@ func TestConformanceHandshake(t *testing.T) {
 		{"4.2.1 two keys", map[string]string{key: "dGhlIHNhbXBsZSBub25jZQ==\r\n" + key + ": AQIDBAUGBwgJCgsMDQ4PEA=="}, 400},
 		{"9.1 extensions are not taken", map[string]string{"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}, 101},
 	}
-	for _, transport := range transports {
-		s := newSite(t, transport, newHub(t, nil), newEcho)
+	for _, k := range kinds {
+		s := newSite(t, k.transport, k.hub(t, nil), newEcho)
 		for _, c := range cases {
-			t.Run(transport+"/"+c.name, func(t *testing.T) {
+			t.Run(k.String()+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
 				w := s.connect(t)
 				w.send(request(c.changes))

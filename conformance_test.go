@@ -29,22 +29,19 @@ type breach struct {
 // ways are how the bytes of a case reach the server.
 var ways = []string{"at once", "byte by byte", "with the handshake"}
 
-// conform runs cases over every transport, in every way, against an echo.
+// conform runs cases over every kind, in every way, against an echo.
 func conform(t *testing.T, cases []breach) {
 	t.Helper()
 	t.Parallel()
-	for _, transport := range transports {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			hub := newHub(t, &parley.Options{Limits: parley.Limits{MessageBytes: messageLimit}})
-			s := newSite(t, transport, hub, newEcho)
-			for _, way := range ways {
-				for _, c := range cases {
-					t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
-				}
+	onAll(t, kinds, func(t *testing.T, k kind) {
+		hub := k.hub(t, &parley.Options{Limits: parley.Limits{MessageBytes: messageLimit}})
+		s := newSite(t, k.transport, hub, newEcho)
+		for _, way := range ways {
+			for _, c := range cases {
+				t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
 			}
-		})
-	}
+		}
+	})
 }
 
 func (c breach) run(t *testing.T, s *site, way string) {

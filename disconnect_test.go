@@ -93,15 +93,12 @@ var endings = map[string]struct {
 func TestDisconnectOnce(t *testing.T) {
 	t.Parallel()
 	for name, e := range endings {
-		for _, transport := range []string{"tcp", "tls"} {
-			if transport == "tls" && strings.Contains(name, "reset") {
-				continue
-			}
-			t.Run(name+"/"+transport, func(t *testing.T) {
+		for _, k := range kinds {
+			t.Run(name+"/"+k.String(), func(t *testing.T) {
 				t.Parallel()
-				hub := newHub(t, nil)
+				hub := k.hub(t, nil)
 				conns, codes := make(chan *parley.Conn, 1), make(chan parley.CloseCode, 2)
-				s := newSite(t, transport, hub, func() parley.Consumer {
+				s := newSite(t, k.transport, hub, func() parley.Consumer {
 					return consumer{
 						connect:    func(c *parley.Conn) error { conns <- c; return joinEveryone(c) },
 						receive:    func(*parley.Conn, parley.Message) error { panic("asked for") },
@@ -181,8 +178,12 @@ func TestDisconnectAfterSilentDeath(t *testing.T) {
 // accepted, and that cannot be upgraded.
 func TestDisconnectAfterFailedUpgrade(t *testing.T) {
 	t.Parallel()
+	onAll(t, kinds, failedUpgrade)
+}
+
+func failedUpgrade(t *testing.T, k kind) {
 	codes := make(chan parley.CloseCode, 2)
-	hub := newHub(t, nil)
+	hub := k.hub(t, nil)
 	factory := func() parley.Consumer {
 		return consumer{connect: joinEveryone, disconnect: func(_ *parley.Conn, code parley.CloseCode) { codes <- code }}
 	}
@@ -191,7 +192,7 @@ func TestDisconnectAfterFailedUpgrade(t *testing.T) {
 		"cannot be taken":     func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
 		"is closed meanwhile": func(w http.ResponseWriter) http.ResponseWriter { return closedHijacker{w} },
 	} {
-		s := serve(t, "tcp", hub, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(wrap(w), r) }))
+		s := serve(t, k.transport, hub, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(wrap(w), r) }))
 		w := s.connect(t)
 		w.send(handshake)
 		if code := await(t, codes, "Disconnect"); code != parley.CloseAbnormal {
@@ -273,20 +274,22 @@ func TestAllIsReceivedBeforeDisconnect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			received, last := 0, make(chan int, 1)
-			w := newSite(t, "tcp", newHub(t, nil), func() parley.Consumer {
-				return consumer{
-					receive:    func(*parley.Conn, parley.Message) error { received++; return nil },
-					disconnect: func(*parley.Conn, parley.CloseCode) { last <- received },
+			onAll(t, kinds, func(t *testing.T, k kind) {
+				received, last := 0, make(chan int, 1)
+				w := newSite(t, k.transport, k.hub(t, nil), func() parley.Consumer {
+					return consumer{
+						receive:    func(*parley.Conn, parley.Message) error { received++; return nil },
+						disconnect: func(*parley.Conn, parley.CloseCode) { last <- received },
+					}
+				}).open(t)
+				w.send(strings.Repeat(text("a"), messages))
+				leave(w)
+				w.transcript()
+				_ = w.nc.Close()
+				if n := await(t, last, "Disconnect"); n != messages {
+					t.Errorf("received %d messages before Disconnect, want %d", n, messages)
 				}
-			}).open(t)
-			w.send(strings.Repeat(text("a"), messages))
-			leave(w)
-			w.transcript()
-			_ = w.nc.Close()
-			if n := await(t, last, "Disconnect"); n != messages {
-				t.Errorf("received %d messages before Disconnect, want %d", n, messages)
-			}
+			})
 		})
 	}
 }

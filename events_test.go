@@ -19,10 +19,14 @@ import (
 // one connection never overlap, and keep the order of each sender.
 func TestEventsDoNotOverlap(t *testing.T) {
 	t.Parallel()
+	onAll(t, kinds, eventsDoNotOverlap)
+}
+
+func eventsDoNotOverlap(t *testing.T, k kind) {
 	const conns, messages = 8, 300
-	hub := newHub(t, &parley.Options{Limits: parley.Limits{DeliverQueue: conns * messages}})
+	hub := k.hub(t, &parley.Options{Limits: parley.Limits{DeliverQueue: conns * messages}})
 	gone := make(chan *orderly, conns)
-	s := newSite(t, "tcp", hub, func() parley.Consumer { return &orderly{gone: gone} })
+	s := newSite(t, k.transport, hub, func() parley.Consumer { return &orderly{gone: gone} })
 	var clients sync.WaitGroup
 	for range conns {
 		w := s.open(t)
@@ -102,8 +106,12 @@ func (o *orderly) Disconnect(*parley.Conn, parley.CloseCode) {
 // Disconnect is called once, and nobody else hears of it.
 func TestPanics(t *testing.T) {
 	t.Parallel()
+	onAll(t, kinds, panicsEndConnections)
+}
+
+func panicsEndConnections(t *testing.T, k kind) {
 	panics := func(*parley.Conn, parley.Message) error { panic("in the consumer") }
-	hub := newHub(t, nil)
+	hub := k.hub(t, nil)
 	ended := make(chan string, 10)
 	site := func(name string, c consumer) *site {
 		c.disconnect = func(_ *parley.Conn, code parley.CloseCode) {
@@ -111,11 +119,11 @@ func TestPanics(t *testing.T) {
 			panic("in Disconnect")
 		}
 		if name == "Deliver" {
-			return newSite(t, "tcp", hub, func() parley.Consumer { return deliverer{c, panics} })
+			return newSite(t, k.transport, hub, func() parley.Consumer { return deliverer{c, panics} })
 		}
-		return newSite(t, "tcp", hub, func() parley.Consumer { return c })
+		return newSite(t, k.transport, hub, func() parley.Consumer { return c })
 	}
-	bystander := newSite(t, "tcp", hub, newEcho).open(t)
+	bystander := newSite(t, k.transport, hub, newEcho).open(t)
 
 	w := site("Receive", consumer{receive: panics}).open(t)
 	w.send(text("a"), text("b"))
@@ -291,11 +299,15 @@ func TestRefusedConnectHasNoEffect(t *testing.T) {
 // reason to log.
 func TestRepliesOfALostClient(t *testing.T) {
 	t.Parallel()
+	onAll(t, kinds, repliesOfALostClient)
+}
+
+func repliesOfALostClient(t *testing.T, k kind) {
 	var log strings.Builder
-	hub := newHub(t, &parley.Options{Logger: textLogger(&log)})
+	hub := k.hub(t, &parley.Options{Logger: textLogger(&log)})
 	goOn, gone := make(chan bool), make(chan bool)
 	lost := make(chan *parley.Conn, 1)
-	s := newSite(t, "tcp", hub, func() parley.Consumer {
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
 		return consumer{
 			receive: func(c *parley.Conn, m parley.Message) error {
 				lost <- c

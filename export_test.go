@@ -5,6 +5,29 @@ import "fmt"
 // MatchWildcard is for FuzzWildcard.
 var MatchWildcard = matchWildcard
 
+// What tests look at from outside.
+const (
+	Few            = few
+	MaxIdleRunners = maxIdleRunners
+)
+
+// IdleRunners returns how many goroutines wait for a connection with events.
+func IdleRunners(h *Hub) int {
+	h.runners.mu.Lock()
+	defer h.runners.mu.Unlock()
+	return len(h.runners.idle)
+}
+
+// Waiting returns how many functions wait for the end of a connection's context.
+func Waiting(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.life == nil {
+		return 0
+	}
+	return len(c.life.after)
+}
+
 // Left says what a hub still holds of connections that are gone, "" for
 // nothing.
 func Left(h *Hub) string {

@@ -17,52 +17,56 @@ func TestGoexit(t *testing.T) {
 	for _, in := range []string{"Receive", "Deliver", "Disconnect"} {
 		t.Run(in, func(t *testing.T) {
 			t.Parallel()
-			hub := newHub(t, nil)
-			lobby := parley.Group("lobby")
-			ended := make(chan parley.CloseCode, 1)
-			exit := func(call string) error {
-				if call == in {
-					runtime.Goexit()
-				}
-				return nil
-			}
-			s := newSite(t, "tcp", hub, func() parley.Consumer {
-				return deliverer{
-					consumer: consumer{
-						connect: func(c *parley.Conn) error { return c.Join(lobby, nil) },
-						receive: func(*parley.Conn, parley.Message) error { return exit("Receive") },
-						disconnect: func(_ *parley.Conn, code parley.CloseCode) {
-							ended <- code
-							_ = exit("Disconnect")
-						},
-					},
-					deliver: func(*parley.Conn, parley.Message) error { return exit("Deliver") },
-				}
-			})
-			w := s.open(t)
-			want := parley.CloseInternalError
-			switch in {
-			case "Receive":
-				w.send(text("a"), text("b"))
-			case "Deliver":
-				if err := hub.Send(t.Context(), lobby, parley.Text("a")); err != nil {
-					t.Fatal(err)
-				}
-			case "Disconnect":
-				want = parley.CloseNormal
-				w.send(closing(1000, ""))
-			}
-			if in != "Disconnect" {
-				w.expect("close 1011")
-				w.send(closing(1011, ""))
-			}
-			if got := await(t, ended, "Disconnect"); got != want {
-				t.Errorf("Disconnect got %v, want %v", got, want)
-			}
-			if err := hub.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
+			onAll(t, kinds, func(t *testing.T, k kind) { goexit(t, k, in) })
 		})
+	}
+}
+
+func goexit(t *testing.T, k kind, in string) {
+	hub := k.hub(t, nil)
+	lobby := parley.Group("lobby")
+	ended := make(chan parley.CloseCode, 1)
+	exit := func(call string) error {
+		if call == in {
+			runtime.Goexit()
+		}
+		return nil
+	}
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
+		return deliverer{
+			consumer: consumer{
+				connect: func(c *parley.Conn) error { return c.Join(lobby, nil) },
+				receive: func(*parley.Conn, parley.Message) error { return exit("Receive") },
+				disconnect: func(_ *parley.Conn, code parley.CloseCode) {
+					ended <- code
+					_ = exit("Disconnect")
+				},
+			},
+			deliver: func(*parley.Conn, parley.Message) error { return exit("Deliver") },
+		}
+	})
+	w := s.open(t)
+	want := parley.CloseInternalError
+	switch in {
+	case "Receive":
+		w.send(text("a"), text("b"))
+	case "Deliver":
+		if err := hub.Send(t.Context(), lobby, parley.Text("a")); err != nil {
+			t.Fatal(err)
+		}
+	case "Disconnect":
+		want = parley.CloseNormal
+		w.send(closing(1000, ""))
+	}
+	if in != "Disconnect" {
+		w.expect("close 1011")
+		w.send(closing(1011, ""))
+	}
+	if got := await(t, ended, "Disconnect"); got != want {
+		t.Errorf("Disconnect got %v, want %v", got, want)
+	}
+	if err := hub.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -88,7 +92,11 @@ func TestGoexitInConnect(t *testing.T) {
 // in Receive of one that was lost before, and in Disconnect.
 func TestContextsEndAtDeadline(t *testing.T) {
 	t.Parallel()
-	hub := newHub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: time.Hour, HandshakeTimeout: time.Hour}})
+	onAll(t, kinds, contextsEndAtDeadline)
+}
+
+func contextsEndAtDeadline(t *testing.T, k kind) {
+	hub := k.hub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: time.Hour, HandshakeTimeout: time.Hour}})
 	waiting, ended := make(chan string), make(chan string)
 	wait := func(where string, c *parley.Conn) {
 		ctx := c.Context()
@@ -97,7 +105,7 @@ func TestContextsEndAtDeadline(t *testing.T) {
 		ended <- where
 	}
 	lost := make(chan *parley.Conn, 1)
-	s := newSite(t, "tcp", hub, func() parley.Consumer {
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
 		where := ""
 		return consumer{
 			connect: func(c *parley.Conn) error {

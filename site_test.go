@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,48 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
 
-// transports are the kinds of sockets that a hub serves.
-var transports = []string{"tcp", "unix", "tls"}
+// kind is an engine and what it serves.
+type kind struct {
+	engine    string // "loops" or "portable"
+	transport string // "tcp", "unix", "tls", or "wrapped": a listener that changes each byte
+}
+
+// kinds are what every test of what a client sees goes over. Where the system
+// has no event loops of this library all are portable.
+var kinds = []kind{
+	{"loops", "tcp"}, {"loops", "unix"}, {"portable", "tcp"}, {"portable", "unix"}, {"portable", "tls"}, {"portable", "wrapped"},
+}
+
+// engines are one kind for each engine, for tests of what a transport does not
+// change.
+var engines = []kind{{"loops", "tcp"}, {"portable", "tcp"}}
+
+// unlike are those of which each reads or writes in a way of its own, for tests
+// that take time.
+var unlike = append(slices.Clip(engines), kind{"portable", "tls"})
+
+func (k kind) String() string { return k.engine + " " + k.transport }
+
+// hub is newHub on an engine. What its loops cannot poll a hub takes for a case of
+// the portable engine by itself.
+func (k kind) hub(t testing.TB, opts *parley.Options) *parley.Hub {
+	t.Helper()
+	if k.engine == "portable" && (k.transport == "tcp" || k.transport == "unix") {
+		return newHubBy(t, parley.NewPortableHub, opts)
+	}
+	return newHub(t, opts)
+}
+
+// onAll runs a test over all of some kinds.
+func onAll(t *testing.T, of []kind, test func(t *testing.T, k kind)) {
+	t.Helper()
+	for _, k := range of {
+		t.Run(k.String(), func(t *testing.T) {
+			t.Parallel()
+			test(t, k)
+		})
+	}
+}
 
 // site is a server on one transport.
 type site struct {
@@ -35,13 +76,18 @@ type site struct {
 // newHub returns a hub that ends with the test. Nil options are the defaults.
 func newHub(t testing.TB, opts *parley.Options) *parley.Hub {
 	t.Helper()
+	return newHubBy(t, parley.NewHub, opts)
+}
+
+func newHubBy(t testing.TB, newHub func(*parley.Options) *parley.Hub, opts *parley.Options) *parley.Hub {
+	t.Helper()
 	if opts == nil {
 		opts = &parley.Options{}
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	hub := parley.NewHub(opts)
+	hub := newHub(opts)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -71,10 +117,15 @@ func serve(t testing.TB, transport string, hub *parley.Hub, handler http.Handler
 	}
 	address := srv.Listener.Addr().String()
 	s.dial = func() (net.Conn, error) { return net.Dial(network, address) }
-	if transport == "tls" {
+	switch transport {
+	case "tls":
 		srv.StartTLS()
 		s.dial = dialTLS(srv)
-	} else {
+	case "wrapped":
+		srv.Listener = inverting{srv.Listener}
+		srv.Start()
+		s.dial = func() (net.Conn, error) { return dialInverted(address) }
+	default:
 		srv.Start()
 	}
 	return s

@@ -237,14 +237,20 @@ func (w *wire) endWriting() {
 	}
 }
 
-// reset ends a TCP connection without a goodbye.
+// reset ends a connection without a goodbye, which for a Unix socket is to close
+// it.
 func reset(t testing.TB, w *wire) {
 	t.Helper()
-	tcp, ok := w.nc.(*net.TCPConn)
-	if !ok {
-		t.Fatalf("%T cannot be reset", w.nc)
+	nc := w.nc
+	if outer, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = outer.NetConn()
 	}
-	if err := errors.Join(tcp.SetLinger(0), tcp.Close()); err != nil {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
