@@ -52,19 +52,16 @@ func noise(n int) string {
 func conformCompressing(t *testing.T, cases []breach) {
 	t.Helper()
 	t.Parallel()
-	for _, transport := range []string{"tcp", "unix", "tls"} {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			hub := newHub(t, &parley.Options{Compression: true, Limits: parley.Limits{MessageBytes: messageLimit}})
-			s := newSite(t, transport, hub, newEcho)
-			s.deflates = true
-			for _, way := range ways {
-				for _, c := range cases {
-					t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
-				}
+	onAll(t, kinds, func(t *testing.T, k kind) {
+		hub := k.hub(t, &parley.Options{Compression: true, Limits: parley.Limits{MessageBytes: messageLimit}})
+		s := newSite(t, k.transport, hub, newEcho)
+		s.deflates = true
+		for _, way := range ways {
+			for _, c := range cases {
+				t.Run(way+"/"+c.name, func(t *testing.T) { c.run(t, s, way) })
 			}
-		})
-	}
+		}
+	})
 }
 
 // TestConformanceCompression holds connections that agreed on permessage-deflate

@@ -7,7 +7,7 @@ var MatchWildcard = matchWildcard
 
 // What tests look at from outside.
 const (
-	Few            = few
+	Few            = maxFew
 	MaxIdleRunners = maxIdleRunners
 )
 

@@ -33,6 +33,31 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
+// TestIdentifyAtTheLimit has a connection identify when it cannot join any more: it
+// is nobody's, and can identify once there is room.
+func TestIdentifyAtTheLimit(t *testing.T) {
+	t.Parallel()
+	hub := newHub(t, &parley.Options{Limits: parley.Limits{Memberships: 1}})
+	conns := make(chan *parley.Conn, 1)
+	newSite(t, "tcp", hub, func() parley.Consumer {
+		return consumer{connect: func(c *parley.Conn) error { conns <- c; return nil }}
+	}).open(t)
+	c := await(t, conns, "Connect")
+	if err := c.Join(parley.Group("g"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Identify("ann"); err == nil || c.User() != "" {
+		t.Errorf("Identify returned %v, and the user is %q", err, c.User())
+	}
+	c.Leave(parley.Group("g"))
+	if err := c.Identify("ann"); err != nil || c.User() != "ann" {
+		t.Errorf("Identify returned %v, and the user is %q", err, c.User())
+	}
+	if online, err := hub.Online(t.Context(), "ann"); err != nil || !online {
+		t.Errorf("Online is %v, %v", online, err)
+	}
+}
+
 // TestTwoExcepts refuses what an envelope cannot carry.
 func TestTwoExcepts(t *testing.T) {
 	t.Parallel()
