@@ -63,6 +63,17 @@ func onLoop(t *testing.T, l *Loop, f func()) {
 	await(t, done, "the loop")
 }
 
+// hold has a loop wait until the function that it returns is called.
+func hold(t *testing.T, l *Loop) (letGo func()) {
+	t.Helper()
+	held, let := make(chan struct{}), make(chan struct{})
+	letGo = sync.OnceFunc(func() { close(let) })
+	t.Cleanup(letGo)
+	check(t, l.put(t.Context(), post{kind: postDo, do: func() { close(held); <-let }}))
+	await(t, held, "the loop")
+	return letGo
+}
+
 // await waits for a value, or for the end, of a channel.
 func await[T any](t *testing.T, ch <-chan T, what string) (v T) {
 	t.Helper()

@@ -3,6 +3,8 @@ package socket
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net"
 	"slices"
 	"syscall"
 	"testing"
@@ -59,19 +61,19 @@ func TestManyReadyAtOnce(t *testing.T) {
 	e := newTestEngine(t, testConfig())
 	l := e.loops[0]
 	got, reads := make(chan int, 2*total), 0 // reads is owned by the loop
-	var clients []peer
+	var clients []net.Conn
 	for i := range total {
-		server, client := unixPair(t)
-		h := newRecorder()
+		server, client, err := socketPair()
+		check(t, err)
+		t.Cleanup(func() { _ = client.Close() })
+		h, c := newRecorder(), &Conn{}
 		h.receive = func([]Message) bool { got <- i; reads++; return true }
-		check(t, open(t, e, server, h).Start(nil))
+		check(t, errors.Join(e.Open(c, server, nil, h), c.Accept(), c.Start(nil)))
 		clients = append(clients, client)
 	}
-	held, let := make(chan struct{}), make(chan struct{})
+	letGo := hold(t, l)
 	check(t, l.put(t.Context(), post{kind: postDo, do: func() {
-		close(held)
-		<-let
-		for left := total; left > eventsPerRound; left -= eventsPerRound {
+		for left := total - eventsPerRound; left > eventsPerRound; left -= eventsPerRound { // one round was made
 			before := reads
 			select {
 			case <-l.wake:
@@ -83,11 +85,11 @@ func TestManyReadyAtOnce(t *testing.T) {
 			}
 		}
 	}}))
-	await(t, held, "the loop")
 	for _, client := range clients {
+		check(t, client.SetDeadline(time.Now().Add(patience)))
 		send(t, client, clientFrame(ws.OpText, "a"))
 	}
-	close(let)
+	letGo()
 	seen := make(map[int]bool)
 	for range total {
 		seen[await(t, got, "a message")] = true

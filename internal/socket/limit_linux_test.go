@@ -41,13 +41,11 @@ func openWithoutDescriptors(t *testing.T) {
 
 	useUp(t)
 	check(t, unix.Close(spare[0]))
-	held, let := make(chan struct{}), make(chan struct{})
-	check(t, e.loops[0].put(t.Context(), post{kind: postDo, do: func() { close(held); <-let }}))
-	await(t, held, "the loop")
+	letGo := hold(t, e.loops[0])
 	h := newRecorder()
 	check(t, e.Open(&Conn{}, brief, nil, h))
 	useUp(t) // the loop has none for its poller
-	close(let)
+	letGo()
 	if code := await(t, h.closed, "Closed"); code != codeAbnormal || h.closings() != 1 {
 		t.Errorf("closed with %d, Closing was called %d times", code, h.closings())
 	}

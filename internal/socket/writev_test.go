@@ -28,15 +28,13 @@ func manyPieces(t *testing.T, k kind, buffer int) {
 	c := open(t, e, server, newRecorder())
 	size := func(i int) int { return 8 + i%291 }
 	for round := range rounds {
-		held, let := make(chan struct{}), make(chan struct{})
-		check(t, c.loop.put(t.Context(), post{kind: postDo, do: func() { close(held); <-let }}))
-		await(t, held, "the loop")
+		letGo := hold(t, c.loop)
 		for i := range total {
 			payload := make([]byte, size(i))
 			binary.BigEndian.PutUint64(payload, uint64(round*total+i))
 			check(t, c.Write(t.Context(), Frame(true, payload), false))
 		}
-		close(let)
+		letGo()
 		for i := range total {
 			f, err := readFrame(client)
 			check(t, err)

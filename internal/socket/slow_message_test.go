@@ -2,9 +2,7 @@ package socket
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -235,83 +233,4 @@ func TestCloseWithinMessage(t *testing.T) {
 			t.Errorf("closed with %d, want %d", code, 4001)
 		}
 	})
-}
-
-// TestStalled ends a connection that takes nothing of what is queued for the
-// write timeout, and leaves one alone that takes some.
-func TestStalled(t *testing.T) {
-	t.Parallel()
-	for _, k := range kinds[:2] {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			cfg := k.config()
-			cfg.QueueBytes = 1 << 26
-			e := newTestEngine(t, cfg)
-			l, h := e.loops[0], newRecorder()
-			server, client := k.pair(t)
-			setWriteBuffer(t, server, 64<<10)
-			c := open(t, e, server, h)
-			if _, is := c.io.(*stream); is {
-				t.Skip("nothing is polled here")
-			}
-			for c.queued() == 0 {
-				check(t, c.Write(t.Context(), Frame(true, make([]byte, 1<<20)), false))
-				onLoop(t, l, func() {})
-			}
-			for range 6 {
-				check(t, c.Write(t.Context(), Frame(true, make([]byte, 1<<20)), false))
-			}
-			onLoop(t, l, func() {})
-			for range 3 {
-				queued, since := c.queued(), lastTaken(t, l)
-				onLoop(t, l, func() { l.checkStalled(since.Add(cfg.WriteTimeout - 1)) })
-				for c.queued() == queued { // until the kernel asks for more
-					_, err := client.Read(make([]byte, 16<<10))
-					check(t, err)
-				}
-				if !lastTaken(t, l).After(since) {
-					t.Error("what was taken does not count")
-				}
-			}
-			onLoop(t, l, func() { l.checkStalled(l.stalled[0].out.since.Add(cfg.WriteTimeout)) })
-			if code := await(t, h.closed, "Closed"); code != cfg.SlowCloseCode {
-				t.Errorf("closed with %d, want %d", code, cfg.SlowCloseCode)
-			}
-			if n := e.Stats().SlowClosed.Load(); n != 1 {
-				t.Errorf("SlowClosed is %d, want 1", n)
-			}
-			if _, err := io.Copy(io.Discard, client); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("the connection did not end")
-			}
-			onLoop(t, l, func() {
-				if n := len(l.stalled); n > 0 {
-					t.Errorf("the loop holds %d stalled connections", n)
-				}
-			})
-		})
-	}
-}
-
-// lastTaken returns when something was taken last of the one outbox of a loop.
-func lastTaken(t *testing.T, l *Loop) (at time.Time) {
-	t.Helper()
-	onLoop(t, l, func() {
-		if len(l.stalled) != 1 {
-			t.Errorf("%d connections are stalled, want 1", len(l.stalled))
-		} else {
-			at = l.stalled[0].out.since
-		}
-	})
-	return at
-}
-
-// queued returns the bytes in the outbox of c.
-func (c *Conn) queued() int {
-	o := c.out.Load()
-	if o == nil {
-		return 0
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.bytes
 }
