@@ -22,7 +22,7 @@ func newIdle(quick bool) *idle {
 	if quick {
 		return &idle{few: 200, many: 1000, manySlow: 500, settle: 200 * time.Millisecond}
 	}
-	return &idle{few: 1000, many: 19000, manySlow: 3000, settle: 30 * time.Second}
+	return &idle{few: 1000, many: 19000, manySlow: 3000, settle: 10 * time.Second}
 }
 
 const (
