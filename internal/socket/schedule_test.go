@@ -225,6 +225,7 @@ func (m *maker) end() {
 		m.closed = 4000 + uint16(m.r.IntN(100))
 		m.closeSent = string(closeFrame(m.closed, "")[2:])
 		m.add(step{do: serverCloses, code: m.closed})
+		m.add(step{do: loopTurns}) // who closed first is settled before the client does
 	case byBreach:
 		m.breach()
 	case byHalfClose:
