@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -73,4 +74,49 @@ func visit(t *testing.T, s *httptest.Server) net.Conn {
 		t.Fatal(err)
 	}
 	return nc
+}
+
+// TestServerHasVisitors opens one connection more at a server of ours than it has
+// room for: the first is closed.
+func TestServerHasVisitors(t *testing.T) {
+	t.Parallel()
+	s := &Server{log: slog.New(slog.DiscardHandler)}
+	limit := visitorsFor(openFileLimit())
+	if limit > 1<<20 {
+		t.Skip("the system knows no limit")
+	}
+	note := s.newHTTP(nil).ConnState
+	first := &visitor{}
+	note(first, http.StateNew)
+	for range limit - 1 {
+		note(&visitor{}, http.StateNew)
+	}
+	if first.closed {
+		t.Fatalf("closed with %d connections, which is the limit", limit)
+	}
+	note(&visitor{}, http.StateNew)
+	if !first.closed {
+		t.Error("there is one too many, and the first is not closed")
+	}
+}
+
+// visitor is a connection that is closed or not.
+type visitor struct {
+	net.Conn
+	closed bool
+}
+
+func (v *visitor) Close() error {
+	v.closed = true
+	return nil
+}
+
+// TestVisitorsLeaveFilesForOthers takes half of what WebSocket connections leave.
+func TestVisitorsLeaveFilesForOthers(t *testing.T) {
+	t.Parallel()
+	for files, want := range map[uint64]int{0: 16, 1024: 51, 20_000: 1000, 1 << 63: 1<<31 - 1} {
+		if got := visitorsFor(files); got != want {
+			t.Errorf("%d files: %d visitors, want %d", files, got, want)
+		}
+	}
 }

@@ -59,9 +59,13 @@ type Loop struct {
 	partial []*Conn // in the middle of a message
 }
 
-// keepNodes, keepPieces and keepPosts bound what a loop keeps between rounds.
+// maxNodes bounds what a round holds for its end, besides one message's receivers.
+const maxNodes = 1 << 16
+
+// keepNodes, keepPieces and keepPosts bound what a loop keeps between rounds. The
+// first is more than most rounds need, or their lists would grow anew each time.
 const (
-	keepNodes  = 1 << 16
+	keepNodes  = 4 * maxNodes
 	keepPieces = 1 << 10
 	keepPosts  = 1 << 12
 )
@@ -139,7 +143,7 @@ func (l *Loop) apply(posts []post) {
 			l.handle(p)
 		}
 		posts = posts[n:]
-		if len(l.nodes) > keepNodes {
+		if len(l.nodes) > maxNodes {
 			l.flush()
 		}
 	}

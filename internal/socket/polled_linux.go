@@ -159,6 +159,7 @@ func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
 		n, err = p.transfer(unix.SYS_SENDTO, unsafe.Pointer(unsafe.SliceData(b)), size, sendFlags)
 	} else {
 		size = l.poller.gather(pieces)
+		// The flags of sendmsg stand where others have the size.
 		n, err = p.transfer(unix.SYS_SENDMSG, unsafe.Pointer(&l.poller.message), sendFlags, 0)
 		clear(l.poller.iovecs)
 	}

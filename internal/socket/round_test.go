@@ -27,8 +27,8 @@ func TestRoundIsBounded(t *testing.T) {
 			run[i] = post{kind: postPublish, part: topics[i%2].on(l), data: numbered(i % 2)}
 		}
 		l.apply(run)
-		if n := len(l.nodes); n > keepNodes+conns {
-			t.Errorf("the loop holds %d pieces for the end of the round, want at most %d", n, keepNodes+conns)
+		if n := len(l.nodes); n > maxNodes+conns {
+			t.Errorf("the loop holds %d pieces for the end of the round, want at most %d", n, maxNodes+conns)
 		}
 	})
 	for i := range posts {

@@ -13,16 +13,9 @@ func TestStalled(t *testing.T) {
 	for _, k := range kinds[:2] {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := k.config()
-			cfg.QueueBytes = 1 << 26
-			e := newTestEngine(t, cfg)
+			cfg, e := k.config(), newTestEngine(t, backlogged(k))
 			l, h := e.loops[0], newRecorder()
-			server, client := k.pair(t)
-			setWriteBuffer(t, server, 64<<10)
-			c := open(t, e, server, h)
-			if _, is := c.io.(*stream); is {
-				t.Skip("nothing is polled here")
-			}
+			c, client := openPolled(t, k, e, h, 64<<10)
 			for c.queued() == 0 {
 				check(t, c.Write(t.Context(), Frame(true, make([]byte, 1<<20)), false))
 				onLoop(t, l, func() {})
@@ -72,16 +65,9 @@ func TestSlowTakerIsNotStalled(t *testing.T) {
 	for _, k := range kinds[:2] {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := k.config()
-			cfg.QueueBytes = 1 << 26
-			e := newTestEngine(t, cfg)
+			cfg, e := k.config(), newTestEngine(t, backlogged(k))
 			l, h := e.loops[0], newRecorder()
-			server, client := k.pair(t)
-			setWriteBuffer(t, server, 2<<20)
-			c := open(t, e, server, h)
-			if _, is := c.io.(*stream); is {
-				t.Skip("nothing is polled here")
-			}
+			c, client := openPolled(t, k, e, h, 2<<20)
 			for range 16 {
 				check(t, c.Write(t.Context(), Frame(true, make([]byte, 1<<20)), false))
 			}
@@ -125,4 +111,24 @@ func (c *Conn) queued() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.bytes
+}
+
+// backlogged lets much be queued for a connection.
+func backlogged(k kind) Config {
+	cfg := k.config()
+	cfg.QueueBytes = 1 << 26
+	return cfg
+}
+
+// openPolled opens a connection of a write buffer's size that its loop polls, or
+// skips the test.
+func openPolled(t *testing.T, k kind, e *Engine, h Handler, buffer int) (*Conn, peer) {
+	t.Helper()
+	server, client := k.pair(t)
+	setWriteBuffer(t, server, buffer)
+	c := open(t, e, server, h)
+	if _, is := c.io.(*stream); is {
+		t.Skip("nothing is polled here")
+	}
+	return c, client
 }
