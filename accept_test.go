@@ -93,7 +93,7 @@ func onlineWhileOpen(t *testing.T, k kind) {
 	}
 	s := newSite(t, k.transport, hub, func() parley.Consumer {
 		return consumer{connect: func(c *parley.Conn) error {
-			err := c.Identify("bob")
+			err := c.Identify("bob", nil)
 			if online() {
 				t.Error("online before the connection is accepted")
 			}

@@ -23,7 +23,7 @@ func TestBadAddresses(t *testing.T) {
 		_, online := hub.Online(t.Context(), name)
 		for what, err := range map[string]error{
 			"Join":     c.Join(group, nil),
-			"Identify": c.Identify(name),
+			"Identify": c.Identify(name, nil),
 			"Send":     c.Send(t.Context(), user, parley.Text("a")),
 			"hub.Send": hub.Send(t.Context(), group, parley.Text("a")),
 			"Listen":   hub.Listen(t.Context(), group, nil, nil),

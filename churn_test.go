@@ -201,7 +201,7 @@ func (f *churner) Connect(c *parley.Conn) error {
 	}
 	c.Address()
 	name := strconv.FormatInt(n%100, 10)
-	return errors.Join(c.Identify(name), c.Join(parley.Group(name), nil), joinEveryone(c))
+	return errors.Join(c.Identify(name, nil), c.Join(parley.Group(name), nil), joinEveryone(c))
 }
 
 func (f *churner) Receive(c *parley.Conn, m parley.Message) error {

@@ -87,7 +87,7 @@ func (c *Conn) User() string {
 // [User] of the name, and what it sends is from that user. The program vouches
 // for the name. A connection identifies once; another name is an error with the
 // code [Conflict].
-func (c *Conn) Identify(name string) error {
+func (c *Conn) Identify(name string, _ *JoinOptions) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -121,8 +121,26 @@ func (c *Conn) joinAs(name string) error {
 	return err
 }
 
-// JoinOptions configure [Conn.Join]. There are none yet.
-type JoinOptions struct{}
+// JoinOptions configure [Conn.Join] and [Conn.Identify], where the address is
+// kept. The zero value means the defaults.
+type JoinOptions struct {
+	// After is the place of the last message that the client has. Those behind
+	// it come first, then live ones, in order, none twice. Default: a group's
+	// messages from now on; of a user's, all that no connection of the same
+	// Device was sent and acknowledged.
+	After Cursor
+
+	// Device names which of the user's devices this is: each has a place of its
+	// own in the log, which the client's answers to pings move forward, so that
+	// a client needs to know nothing of it. A new device starts at the furthest
+	// place of any. Only for Identify, without After. At most 200 bytes.
+	Device string
+
+	// Joined is called, if not nil, before the first message, with the place that
+	// messages come after. missed says that the log could not go on from After:
+	// what comes begins with the oldest message that it has.
+	Joined func(at Cursor, missed bool)
+}
 
 // Join makes the connection a member of a group or of [Everyone], from the
 // messages on that are sent after it returned. Joining twice is joining once.

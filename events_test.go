@@ -219,7 +219,7 @@ func TestConnectTakesEffectInOrder(t *testing.T) {
 			}
 			if err := errors.Join(
 				c.Join(parley.Group("g"), nil),
-				c.Identify("ann"),
+				c.Identify("ann", nil),
 				c.Send(c.Context(), parley.Group("g"), parley.Text("to the group")),
 				c.Send(c.Context(), parley.User("ann"), parley.Text("to the user")),
 				c.Send(c.Context(), c.Address(), parley.Text("to the connection")),
@@ -264,7 +264,7 @@ func TestRefusedConnectHasNoEffect(t *testing.T) {
 		return consumer{connect: func(c *parley.Conn) error {
 			kept = c
 			return errors.Join(
-				joinEveryone(c), c.Identify("ann"), c.Send(c.Context(), parley.Group("g"), parley.Text("unheard")),
+				joinEveryone(c), c.Identify("ann", nil), c.Send(c.Context(), parley.Group("g"), parley.Text("unheard")),
 				&parley.Error{Code: parley.Forbidden},
 			)
 		}}

@@ -14,7 +14,7 @@ import (
 type Person struct{ parley.Base }
 
 func (Person) Connect(c *parley.Conn) error {
-	return c.Identify(strings.TrimPrefix(c.Request().URL.Path, "/"))
+	return c.Identify(strings.TrimPrefix(c.Request().URL.Path, "/"), nil)
 }
 
 func (Person) Receive(c *parley.Conn, m parley.Message) error {

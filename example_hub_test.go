@@ -123,7 +123,7 @@ type Room struct {
 func (r *Room) Connect(c *parley.Conn) error {
 	r.name = c.Request().PathValue("room")
 	user, _ := c.Request().Context().Value(userKey{}).(string)
-	return errors.Join(c.Identify(user), c.Join(parley.Group(r.name), nil))
+	return errors.Join(c.Identify(user, nil), c.Join(parley.Group(r.name), nil))
 }
 
 func (r *Room) Receive(c *parley.Conn, m parley.Message) error {

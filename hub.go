@@ -22,6 +22,7 @@ type Hub struct {
 	table  *table
 	link   Link
 	codec  *deflate.Codec // nil without Options.Compression
+	keep   keepRules
 
 	runners runners
 	live    gate            // connections whose Connect began and whose Disconnect has not returned
@@ -32,7 +33,7 @@ type Hub struct {
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
-// ShutdownCode that is not one of the two. [Hub.Close] frees it.
+// ShutdownCode that is not one of the two, and on a KeepRule that cannot be used. [Hub.Close] frees it.
 func NewHub(options *Options) *Hub {
 	opts := options.withDefaults()
 	return newHub(opts, opts.socketConfig())
@@ -40,6 +41,10 @@ func NewHub(options *Options) *Hub {
 
 func newHub(opts Options, cfg socket.Config) *Hub {
 	h := &Hub{opts: opts, log: opts.Logger, table: newTable(), closing: make(chan struct{})}
+	var err error
+	if h.keep, err = compileKeep(opts.Keep); err != nil {
+		panic(err.Error())
+	}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
 	if opts.Compression {
 		h.codec = deflate.NewCodec(runtime.GOMAXPROCS(0))
@@ -53,11 +58,42 @@ func newHub(opts Options, cfg socket.Config) *Hub {
 const shutdownReason = "server is shutting down"
 
 // SendOption changes how one message is sent.
-type SendOption struct{ except ConnID }
+type SendOption struct {
+	except ConnID
+	key    string
+	keep   keepChoice
+}
+
+type keepChoice uint8
+
+const (
+	keepAsRuled keepChoice = iota
+	keepYes
+	keepNo
+)
 
 // Except leaves one connection out of the receivers. Sending with two of them is
 // an error with the code [BadRequest].
 func Except(c *Conn) SendOption { return SendOption{except: c.ID()} }
+
+// Key has a message kept once only, however often it is sent: where one with the
+// same key was kept before, for the same sender and address and not longer ago
+// than the layer remembers (24 hours at least on disk), sending it again has the
+// result of the first time. Other data under the same key is an error with the
+// code [Conflict]. A key is 1 to 200 bytes; one of a message that is not kept is
+// an error with the code [BadRequest]. A sender is the user of a connection, a
+// connection without one, or the program.
+func Key(key string) SendOption { return SendOption{key: key} }
+
+// Keep(false) has a message to a kept address not kept, and Keep(true) one kept
+// where its address' rule is Optional; where there is no rule, Keep(true) is an
+// error with the code [BadRequest].
+func Keep(keep bool) SendOption {
+	if keep {
+		return SendOption{keep: keepYes}
+	}
+	return SendOption{keep: keepNo}
+}
 
 // Send sends m to an address on behalf of the program. nil means that it was
 // handed to the live connections and listeners here and to the layer; that an

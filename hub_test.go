@@ -19,7 +19,7 @@ func guest(user, group string, conns chan<- *parley.Conn) func() parley.Consumer
 		return consumer{connect: func(c *parley.Conn) error {
 			conns <- c
 			if user != "" {
-				if err := c.Identify(user); err != nil {
+				if err := c.Identify(user, nil); err != nil {
 					return err
 				}
 			}
@@ -189,10 +189,10 @@ func TestMembersAndOnline(t *testing.T) {
 		check(parley.Group("g"), " 1", "bob 1")
 		check(parley.User("ann"), "ann 1", "ann 1")
 
-		if err := bob.Identify("bob"); err != nil {
+		if err := bob.Identify("bob", nil); err != nil {
 			t.Error(err)
 		}
-		conflict, ok := errors.AsType[*parley.Error](bob.Identify("eve"))
+		conflict, ok := errors.AsType[*parley.Error](bob.Identify("eve", nil))
 		if !ok || conflict.Code != parley.Conflict || online("eve") {
 			t.Errorf("a second name returned %v", conflict)
 		}

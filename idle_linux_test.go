@@ -54,7 +54,7 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 }
 
 func nameAndGroup(c *parley.Conn, i int64) error {
-	return errors.Join(c.Identify("user "+strconv.FormatInt(i, 10)), c.Join(parley.Group("lobby"), nil))
+	return errors.Join(c.Identify("user "+strconv.FormatInt(i, 10), nil), c.Join(parley.Group("lobby"), nil))
 }
 
 // idler is a consumer of next to no size.

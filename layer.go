@@ -3,10 +3,13 @@ package parley
 import (
 	"context"
 	"iter"
+	"time"
 )
 
-// Layer carries messages between hubs, in one process or many. [NewMemoryLayer]
-// returns the one for a single process.
+// Layer carries messages between hubs, in one process or many, and keeps the
+// logs of kept addresses (see [Keep]). [NewMemoryLayer] returns the one for a
+// single process that keeps nothing beyond it. Package layertest holds what every
+// Layer promises as tests.
 type Layer interface {
 	// Attach connects a hub to the layer until the Link is closed. What may
 	// fail, a layer does before.
@@ -14,14 +17,69 @@ type Layer interface {
 }
 
 // Link is one hub's end of a [Layer]. Its methods are safe for concurrent use.
+// After Close they return ErrClosed.
 type Link interface {
-	// Send carries e to every hub of the layer, this one included, in the
-	// order of the calls of one goroutine. It may wait until ctx ends.
+	// Send carries e, which is not kept, to every hub of the layer, this one
+	// included, in the order of the calls of one goroutine. It may wait until
+	// ctx ends.
 	Send(ctx context.Context, e Envelope) error
+
+	// Subscribe declares that this hub wants the messages of an address: it is
+	// handed those that are sent after Subscribe returned. Subscriptions are
+	// counted: each needs one Unsubscribe. A layer may hand over messages that
+	// nobody declared an interest in.
+	Subscribe(ctx context.Context, to Address) error
+	// Unsubscribe takes one Subscribe back. It does not wait.
+	Unsubscribe(to Address)
+
+	// Append adds e to the log of e.To. done is called once, with e's place
+	// once e is safe, or with the reason why it is not known to be: then it may
+	// be kept all the same. done is called on a goroutine of the layer, in the
+	// order of the appends of one address, and before or after e is handed to
+	// hubs; it must not block for long, nor call Append. Append itself waits
+	// for room until ctx ends, and no longer; where it returns an error, e is
+	// not kept and done is not called. The messages that one goroutine appends
+	// are kept in that order.
+	//
+	// Where e.Key is not empty and a message with the same Key was appended to
+	// the address within the layer's window, e is not kept again: done gets the
+	// place of the first one, or an error with the code [Conflict] where their
+	// data differ.
+	//
+	// e is handed to every hub that subscribed, through Local.Deliver, once it
+	// is safe and can be read.
+	Append(ctx context.Context, e Envelope, done func(Sent, error)) error
+
+	// Head returns the place of the newest message that is safe, or where the
+	// first one will follow.
+	Head(ctx context.Context, of Address) (Cursor, error)
+	// ReadAfter returns the messages behind a place, oldest first. Where the
+	// log cannot go on from there (the place is of another epoch, beyond the
+	// head, or messages behind it were trimmed), the page begins with the oldest
+	// message and is Missed. The zero Cursor is the log's beginning, and never
+	// Missed.
+	ReadAfter(ctx context.Context, of Address, after Cursor, limit PageLimit) (Page, error)
+	// ReadBefore returns the newest messages before a place, oldest first;
+	// before the zero Cursor, the newest of all. Missed is as for ReadAfter,
+	// and the page then holds the newest of all.
+	ReadBefore(ctx context.Context, of Address, before Cursor, limit PageLimit) (Page, error)
+
+	// Cursors returns the named cursors of an address. There are 64 at most:
+	// beyond, the one that was moved longest ago is forgotten; and so is one
+	// that was not moved for longer than messages are kept.
+	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
+	// Advance moves a named cursor forward, never back, unless it was of
+	// another epoch. It does not wait, and what was moved last may be lost in a
+	// crash.
+	Advance(of Address, name string, to Cursor)
+
 	// Members asks every hub for its members of an address.
 	Members(ctx context.Context, of Address) iter.Seq2[Member, error]
 	// Online reports whether any hub has a member of an address.
 	Online(ctx context.Context, of Address) (bool, error)
+
+	// Health returns nil while messages can be kept, or why they cannot.
+	Health() error
 	// Close ends the link; the hub is told nothing afterwards.
 	Close() error
 }
@@ -29,17 +87,53 @@ type Link interface {
 // Local is what a [Layer] knows of a hub. Its methods are safe for concurrent
 // use.
 type Local interface {
-	// Deliver hands e to the hub's own connections and listeners.
+	// Deliver hands e to the hub's own connections and listeners. A message
+	// that is not kept waits for room until ctx ends. Kept ones, those with a
+	// Cursor, are handed over one at a time for one address, in the order of
+	// their places, and the call does not wait: a hub that has no room reads
+	// them from the log later, and so it does after a gap, which Prev shows.
 	Deliver(ctx context.Context, e Envelope) error
+	// Retention returns how much of an address's log is to be kept.
+	Retention(of Address) Retention
 	// LocalMembers returns the hub's own members of an address.
 	LocalMembers(ctx context.Context, of Address) ([]Member, error)
 	// LocalOnline reports whether there is one.
 	LocalOnline(of Address) bool
 }
 
-// Envelope is a message on its way.
+// Envelope is a message on its way. Its Cursor is zero unless it is kept.
 type Envelope struct {
 	Message
 	Except ConnID // the one connection that does not get it; zero for none
 	More   bool   // a hint: the sender's next message follows at once
+	Key    string // to be appended once only, if not empty; at most 512 bytes, any bytes; not handed out again
+	Prev   uint64 // of a kept message: the Seq of the one before it in the log, or what stands for it
+}
+
+// Sent tells what became of a message that was sent to a kept address.
+type Sent struct {
+	Cursor Cursor    // its place in the log; zero where it was not kept
+	Time   time.Time // when it was sent
+}
+
+// PageLimit bounds a page. At least one message is returned if there is any.
+type PageLimit struct {
+	Messages int // must be positive
+	Bytes    int // of data; must be positive
+}
+
+// Page is a part of a log.
+type Page struct {
+	Messages []Envelope // oldest first
+	Cursor   Cursor     // ReadAfter: where the next page follows; ReadBefore: the place of the first message, or the place asked for
+	More     bool       // there are more in the direction that was read
+	Missed   bool       // the log could not go on from the place asked for
+}
+
+// Retention says how much of a log is kept: what is beyond any of the bounds is
+// trimmed, oldest first, in the background. No field is zero.
+type Retention struct {
+	Messages int
+	Bytes    int64 // of data
+	Age      time.Duration
 }

@@ -4,6 +4,11 @@ import "context"
 
 // ListenOptions configure [Hub.Listen]. The zero value means the defaults.
 type ListenOptions struct {
+	// After is the place, in the log of a kept address, of the last message that
+	// the function was given before: those behind it come first. Default: from
+	// now on.
+	After Cursor
+
 	// Queue is how many messages may wait for a slow function before more are
 	// dropped and counted in [Stats].ListenMissed. Default 1024.
 	Queue int

@@ -46,11 +46,11 @@ func TestIdentifyAtTheLimit(t *testing.T) {
 	if err := c.Join(parley.Group("g"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Identify("ann"); err == nil || c.User() != "" {
+	if err := c.Identify("ann", nil); err == nil || c.User() != "" {
 		t.Errorf("Identify returned %v, and the user is %q", err, c.User())
 	}
 	c.Leave(parley.Group("g"))
-	if err := c.Identify("ann"); err != nil || c.User() != "ann" {
+	if err := c.Identify("ann", nil); err != nil || c.User() != "ann" {
 		t.Errorf("Identify returned %v, and the user is %q", err, c.User())
 	}
 	if online, err := hub.Online(t.Context(), "ann"); err != nil || !online {

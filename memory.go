@@ -79,3 +79,23 @@ func (m *memoryLink) Members(ctx context.Context, of Address) iter.Seq2[Member, 
 func (m *memoryLink) Online(_ context.Context, of Address) (bool, error) {
 	return slices.ContainsFunc(m.layer.list(), func(h *memoryLink) bool { return h.local.LocalOnline(of) }), nil
 }
+
+func (m *memoryLink) Subscribe(context.Context, Address) error { return nil }
+func (m *memoryLink) Unsubscribe(Address)                      {}
+func (m *memoryLink) Append(context.Context, Envelope, func(Sent, error)) error {
+	return errors.ErrUnsupported
+}
+func (m *memoryLink) Head(context.Context, Address) (Cursor, error) {
+	return Cursor{}, errors.ErrUnsupported
+}
+func (m *memoryLink) ReadAfter(context.Context, Address, Cursor, PageLimit) (Page, error) {
+	return Page{}, errors.ErrUnsupported
+}
+func (m *memoryLink) ReadBefore(context.Context, Address, Cursor, PageLimit) (Page, error) {
+	return Page{}, errors.ErrUnsupported
+}
+func (m *memoryLink) Cursors(context.Context, Address) (map[string]Cursor, error) {
+	return nil, errors.ErrUnsupported
+}
+func (m *memoryLink) Advance(Address, string, Cursor) {}
+func (m *memoryLink) Health() error                   { return nil }

@@ -16,6 +16,10 @@ type Message struct {
 	To   Address
 	From Address // the sender's user; zero when it has none
 	Time time.Time
+
+	// Cursor is the place of a kept message in the log of its address. It is zero
+	// where the message is not kept.
+	Cursor Cursor
 }
 
 // Text returns a text message. Text that is not valid UTF-8 makes clients close

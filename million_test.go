@@ -29,7 +29,7 @@ func TestStressMillion(t *testing.T) {
 	}
 	before := heap()
 	for i, c := range conns {
-		if err := c.Identify(userName(i)); err != nil {
+		if err := c.Identify(userName(i), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Join(Group(groupName(i)), nil); err != nil {

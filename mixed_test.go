@@ -173,10 +173,10 @@ func (m *mix) comeAndGo(c *parley.Conn) {
 // identify names a connection, again and again: another name is refused.
 func (m *mix) identify(one *mixed) {
 	for range m.messages {
-		if err := one.conn.Identify(one.name); err != nil {
+		if err := one.conn.Identify(one.name, nil); err != nil {
 			m.t.Error(err)
 		}
-		if told, ok := errors.AsType[*parley.Error](one.conn.Identify("eve")); !ok || told.Code != parley.Conflict {
+		if told, ok := errors.AsType[*parley.Error](one.conn.Identify("eve", nil)); !ok || told.Code != parley.Conflict {
 			m.t.Errorf("another name returned %v", told)
 		}
 	}

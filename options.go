@@ -14,6 +14,11 @@ type Options struct {
 	// other hub shares.
 	Layer Layer
 
+	// Keep says which addresses' messages are kept, and how much of them; the
+	// first rule that matches an address is the one that counts. Default, where it
+	// is nil: user:*, every user's messages. None are kept where it is empty.
+	Keep []KeepRule
+
 	// Origins lists the pages, besides those of the request's own host, whose
 	// scripts may connect. Each is an origin ("https://example.com") or a host,
 	// where "*" stands for any characters: "https://*.example.com",

@@ -40,7 +40,7 @@ func newVisitor() parley.Consumer {
 func (v *visitor) Connect(c *parley.Conn) error {
 	r := c.Request()
 	v.room = parley.Group(r.PathValue("room"))
-	if err := c.Identify(strings.TrimSpace(r.URL.Query().Get("name"))); err != nil {
+	if err := c.Identify(strings.TrimSpace(r.URL.Query().Get("name")), nil); err != nil {
 		return err
 	}
 	if err := c.Join(v.room, nil); err != nil {

@@ -41,7 +41,7 @@ type person struct {
 
 func (p *person) Connect(c *parley.Conn) error {
 	r := c.Request()
-	if err := c.Identify(r.PathValue("username")); err != nil {
+	if err := c.Identify(r.PathValue("username"), nil); err != nil {
 		return err
 	}
 	p.ack = r.URL.Query().Get("ack") == "1"
