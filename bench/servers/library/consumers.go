@@ -19,7 +19,7 @@ var lobby = parley.Group("lobby")
 type named struct{ parley.Base }
 
 func (named) Connect(c *parley.Conn) error {
-	return errors.Join(c.Identify(c.Request().PathValue("user")), c.Join(lobby, nil))
+	return errors.Join(c.Identify(c.Request().PathValue("user"), nil), c.Join(lobby, nil))
 }
 
 func (named) Receive(c *parley.Conn, m parley.Message) error {
