@@ -73,12 +73,17 @@ func (c *cursors) waiting(of parley.Address, name string) bool {
 	return moved
 }
 
-// merge adds the moves of an address to what is stored.
-func (c *cursors) merge(of parley.Address, into map[string]named) {
+// of returns all moves of an address that are not stored.
+func (c *cursors) of(a parley.Address) []map[string]named {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, moves := range []map[string]named{c.writing[of], c.moves[of]} {
-		for name, to := range moves {
+	return []map[string]named{c.writing[a], maps.Clone(c.moves[a])}
+}
+
+// merge moves cursors, but none beyond the head.
+func merge(into, moves map[string]named, head parley.Cursor) {
+	for name, to := range moves {
+		if to.at.Epoch == head.Epoch && to.at.Seq <= head.Seq {
 			into[name] = furthest(into[name], to)
 		}
 	}
@@ -105,7 +110,15 @@ func (s *store) namedCursors(of parley.Address, keep parley.Retention) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	s.cursors.merge(of, all)
+	for _, moves := range s.cursors.of(of) {
+		if len(moves) > 0 {
+			head, err := s.head(of)
+			if err != nil {
+				return nil, err
+			}
+			merge(all, moves, head)
+		}
+	}
 	return s.remembered(all, keep), nil
 }
 
@@ -157,7 +170,7 @@ func (s *store) flushCursors() error {
 		}
 		changes = append(changes, change)
 	}
-	return s.run(false, func(b *pebble.Batch) {
+	return s.run(true, func(b *pebble.Batch) { // or they would stay in this process while nothing is appended
 		for _, change := range changes {
 			change(b)
 		}
@@ -174,10 +187,12 @@ func (s *store) cursorChange(of parley.Address, moves map[string]named) (func(*p
 	if err != nil {
 		return nil, err
 	}
-	all := maps.Clone(stored)
-	for name, to := range moves {
-		all[name] = furthest(all[name], to)
+	head, err := s.head(of)
+	if err != nil {
+		return nil, err
 	}
+	all := maps.Clone(stored)
+	merge(all, moves, head)
 	all = s.remembered(all, keep)
 	return func(b *pebble.Batch) {
 		for name := range stored {
@@ -186,7 +201,7 @@ func (s *store) cursorChange(of parley.Address, moves map[string]named) (func(*p
 			}
 		}
 		for name := range moves {
-			if n, ok := all[name]; ok {
+			if n, ok := all[name]; ok && n != stored[name] {
 				_ = b.Set(cursorKey(of, name), n.append(nil), nil)
 			}
 		}

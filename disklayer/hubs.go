@@ -41,11 +41,13 @@ func (h *hubs) retention(of parley.Address) (keep parley.Retention, ok bool) {
 }
 
 // deliver hands a message that is kept to the hub.
-func (l *link) deliver(e parley.Envelope) {
-	if l.closed.Load() {
+func (k *link) deliver(e parley.Envelope) {
+	k.telling.RLock()
+	defer k.telling.RUnlock()
+	if k.closed.Load() {
 		return
 	}
-	if err := l.local.Deliver(context.Background(), e); err != nil && !l.closed.Load() {
-		l.layer.cfg.Logger.Error("disklayer: a hub refused a message", "to", e.To, "err", err)
+	if err := k.local.Deliver(context.Background(), e); err != nil && !k.closed.Load() {
+		k.layer.cfg.Logger.Error("disklayer: a hub refused a message", "to", e.To, "err", err)
 	}
 }
