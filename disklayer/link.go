@@ -105,7 +105,10 @@ func (k *link) ReadAfter(ctx context.Context, of parley.Address, after parley.Cu
 	if err != nil {
 		return parley.Page{}, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return parley.Page{}, parley.ErrClosed
+	}
 	return s.readAfter(of, keep, after, limit)
 }
 
@@ -114,7 +117,10 @@ func (k *link) ReadBefore(ctx context.Context, of parley.Address, before parley.
 	if err != nil {
 		return parley.Page{}, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return parley.Page{}, parley.ErrClosed
+	}
 	return s.readBefore(of, keep, before, limit)
 }
 
@@ -123,7 +129,10 @@ func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parle
 	if err != nil {
 		return nil, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return nil, parley.ErrClosed
+	}
 	all, err := s.namedCursors(of, keep)
 	if err != nil {
 		return nil, err
