@@ -1,6 +1,7 @@
 package disklayer
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -106,15 +107,9 @@ func (s *store) keepUp() error {
 	if look {
 		s.measure()
 	}
+	err := s.trim(due)
 	if save {
-		if err := s.flushCursors(); err != nil {
-			return err
-		}
+		err = errors.Join(err, s.flushCursors())
 	}
-	for _, a := range due {
-		if err := s.trim(a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
