@@ -217,7 +217,7 @@ func TestMemoryKeys(t *testing.T) {
 		if !repeated(first) {
 			t.Error("a key is forgotten within the window")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if repeated(first) {
 			t.Error("a key is known after the window")
 		}

@@ -105,7 +105,7 @@ func testFollow(r *rig) {
 	var started []*follower
 	for i := range followers {
 		for range goroutines * each / (followers + 1) {
-			<-progress
+			r.within("accepting a message", progress)
 		}
 		h := hubs[i%2]
 		f := &follower{h: h, of: to, mailbox: make(chan parley.Envelope, 1<<(i/2))}
@@ -116,8 +116,8 @@ func testFollow(r *rig) {
 		mu.Unlock()
 		all.Go(func() { f.follow(goroutines * each) })
 	}
-	appenders.Wait()
-	all.Wait()
+	r.join(&appenders)
+	r.join(&all)
 	want := texts(appender.readAll(to, parley.Cursor{}))
 	if len(want) != goroutines*each {
 		r.Errorf("the log has %d messages", len(want))
