@@ -78,7 +78,7 @@ func (h *Hub) sendKept(ctx context.Context, e *Envelope) error {
 	})
 	if err != nil {
 		h.keeping.leave()
-		return appendError(err)
+		return appendError(ctx, err)
 	}
 	select {
 	case err := <-result:
@@ -108,19 +108,22 @@ func sendError(err error) error {
 		return nil
 	case errors.Is(err, socket.ErrClosed):
 		return ErrClosed
-	}
-	return waited(err, "the receivers' event loops are busy")
-}
-
-// appendError gives an error of the way to the log its code.
-func appendError(err error) error {
-	return waited(err, "the layer has no room for more messages to keep")
-}
-
-// waited gives the error of a context that ended its code.
-func waited(err error, what string) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w (%w)", &Error{Unavailable, what}, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w (%w)", &Error{Unavailable, "the receivers' event loops are busy"}, err)
 	}
 	return err
+}
+
+// appendError gives the error of a message that the layer did not take its code.
+func appendError(ctx context.Context, err error) error {
+	if !ended(ctx, err) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", &Error{Unavailable, "the layer has no room for more messages to keep"}, ctx.Err())
+}
+
+// ended reports whether an error is that of a context which ended.
+func ended(ctx context.Context, err error) bool {
+	why := ctx.Err()
+	return why != nil && (errors.Is(err, why) || errors.Is(err, context.Cause(ctx)))
 }

@@ -2,7 +2,6 @@ package parley
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -83,7 +82,7 @@ func (h *Hub) sendAsync(c *Conn, e *Envelope, kept bool, done func(Sent, error))
 
 // closedError is ErrClosed where a context that is not the caller's ended.
 func closedError(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ended(ctx, err) {
 		return ErrClosed
 	}
 	return err
@@ -140,7 +139,7 @@ func (f *inFlight) append(ctx context.Context, e *Envelope, done func(Sent, erro
 		f.end()
 	}
 	if err := f.hub.link.Append(ctx, *e, finish); err != nil {
-		finish(Sent{}, appendError(closedError(ctx, err)))
+		finish(Sent{}, closedError(ctx, err))
 	}
 }
 

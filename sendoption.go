@@ -19,8 +19,8 @@ const (
 	keepNo
 )
 
-// maxKeyBytes bounds a Key.
-const maxKeyBytes = 200
+// maxSendKey bounds a Key, in bytes.
+const maxSendKey = 200
 
 // Except leaves one connection out of the receivers. Sending with two of them is
 // an error with the code [BadRequest].
@@ -52,8 +52,8 @@ func (o *SendOption) mergeAll(options []SendOption) error {
 			return err
 		}
 	}
-	if n := len(o.key); o.keyed && (n == 0 || n > maxKeyBytes) {
-		return &Error{BadRequest, fmt.Sprintf("a key is 1 to %d bytes", maxKeyBytes)}
+	if n := len(o.key); o.keyed && (n == 0 || n > maxSendKey) {
+		return &Error{BadRequest, fmt.Sprintf("a key is 1 to %d bytes", maxSendKey)}
 	}
 	return nil
 }
