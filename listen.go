@@ -128,7 +128,7 @@ func (l *listener) run(ctx context.Context) error {
 		case m := <-l.queue:
 			err = l.hear(ctx, &m)
 		case <-l.behind:
-			err = l.catchUp(ctx)
+			err = l.drain(ctx)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-l.hub.closing:
@@ -138,6 +138,20 @@ func (l *listener) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// drain gives f what is queued, and what there was no room for behind it.
+func (l *listener) drain(ctx context.Context) error {
+	for range len(l.queue) {
+		m := <-l.queue
+		if err := l.hear(ctx, &m); err != nil {
+			return err
+		}
+		if err := l.over(ctx); err != nil {
+			return err
+		}
+	}
+	return l.catchUp(ctx)
 }
 
 // hear gives f a message that was waiting, unless it was read already. One that
@@ -184,12 +198,8 @@ func (l *listener) give(ctx context.Context, page *Page) error {
 		}
 	}
 	for i := range page.Messages {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-l.hub.closing:
-			return ErrClosed
-		default:
+		if err := l.over(ctx); err != nil {
+			return err
 		}
 		if err := l.f(page.Messages[i].Message); err != nil {
 			return err
@@ -197,4 +207,16 @@ func (l *listener) give(ctx context.Context, page *Page) error {
 	}
 	l.at = page.Cursor
 	return nil
+}
+
+// over returns why Listen ends, nil if it does not.
+func (l *listener) over(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.hub.closing:
+		return ErrClosed
+	default:
+		return nil
+	}
 }

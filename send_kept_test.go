@@ -55,7 +55,7 @@ func TestSendKeptGivesUp(t *testing.T) {
 		return context.Cause(ctx)
 	}
 	for text, layer := range map[string]*meddling{
-		"it is not known whether the message was kept":     {append: patient},
+		"it is not known whether the message was kept":    {append: patient},
 		"the layer has no room for more messages to keep": {append: full},
 	} {
 		synctest.Test(t, func(t *testing.T) {
