@@ -88,7 +88,8 @@ type testSource struct {
 	r  *rand.Rand
 }
 
-func (s *testSource) Read(after Position) {
+func (s *testSource) Read() {
+	after := s.member.follower.At()
 	s.wg.Go(func() { _ = s.member.Turn(s.ctx, s.page(after)) }) // fails once the engine is closed
 }
 
@@ -131,8 +132,7 @@ func prepare(t *testing.T, k kind, e *Engine, log *testLog, pages *sync.WaitGrou
 	c := open(t, e, server, rec)
 	m := &Membership{}
 	s := &testSource{log: log, member: m, ctx: t.Context(), wg: pages, r: rand.New(rand.NewPCG(1, log.last().Seq))}
-	m.Init(c, &log.topic)
-	m.Follow(new(Follower))
+	m.Follow(new(Follower), c, &log.topic)
 	rec.members = append(rec.members, m)
 	return &follower{client: client, conn: c, source: s}
 }
