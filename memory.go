@@ -16,7 +16,7 @@ import (
 // it. The zero value is ready to use; it must not be copied.
 type MemoryLayer struct {
 	// MaxBytes bounds what all logs hold, in bytes of data and of bookkeeping:
-	// some 400 for an address, 100 for a message. Beyond, what would be kept is
+	// some 250 for an address and 100 for a message. Beyond, what would be kept is
 	// refused with the code [Unavailable], until there is room. Default: 256 MiB.
 	MaxBytes int64
 

@@ -4,7 +4,7 @@ import "time"
 
 // What a log and a message cost of MaxBytes, besides names and data.
 const (
-	logCost     = 384
+	logCost     = 256
 	messageCost = 96
 )
 
