@@ -37,7 +37,8 @@ type Hub struct {
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
-// ShutdownCode that is not one of the two, and on a KeepRule that cannot be used. [Hub.Close] frees it.
+// ShutdownCode that is not one of the two, and on a KeepRule that cannot be used.
+// [Hub.Close] frees it.
 func NewHub(options *Options) *Hub {
 	opts := options.withDefaults()
 	return newHub(opts, opts.socketConfig())
@@ -94,8 +95,8 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// Health returns nil while messages can be kept, or why they cannot: sending to a
-// kept address fails then. It asks the layer, and does not wait.
+// Health returns nil while messages can be kept, or why they cannot: what is sent
+// to kept addresses is refused then. It does not wait.
 func (h *Hub) Health() error { return h.link.Health() }
 
 // Close ends the hub: new connections are refused with 503, each open one is

@@ -53,6 +53,7 @@ func (h *Hub) address(e *Envelope, by *Conn, to Address, options []SendOption) (
 		e.From = by.from()
 	}
 	e.To, e.Time, e.Cursor, e.Except = to, time.Now(), Cursor{}, all.except
+	e.More = e.More && !kept // the layer hands kept ones over in its own time
 	if all.keyed {
 		e.Key = qualify(by, e.From, all.key)
 	}
