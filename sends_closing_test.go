@@ -246,7 +246,9 @@ func TestHubCloseDoesNotWaitForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		layer, safe := late()
+		stuck := make(chan bool)
 		layer.(*meddling).close = func() { // calls every done, as layers do
+			<-stuck
 			for len(safe) > 0 {
 				(<-safe)()
 			}
@@ -271,10 +273,13 @@ func TestHubCloseDoesNotWaitForever(t *testing.T) {
 		if err := <-sent; codeOf(err) != parley.Unavailable || !errors.Is(err, parley.ErrClosed) {
 			t.Errorf("Send returned %v, want it to say that it does not know", err)
 		}
-		for range 2 {
-			if got := <-told; got != "done <nil>" && got != "disconnect 1001" {
-				t.Errorf("got %s", got)
-			}
+		synctest.Wait()
+		if got := <-told; got != "disconnect 1001" || len(told) > 0 {
+			t.Errorf("got %s first", got)
+		}
+		close(stuck)
+		if got := <-told; got != "done <nil>" {
+			t.Errorf("got %s", got)
 		}
 	})
 }
