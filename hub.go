@@ -38,7 +38,8 @@ type Hub struct {
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
-// ShutdownCode that is not one of the two, and on a KeepRule that cannot be used. [Hub.Close] frees it.
+// ShutdownCode that is not one of the two, and on a KeepRule that cannot be used.
+// [Hub.Close] frees it.
 func NewHub(options *Options) *Hub {
 	opts := options.withDefaults()
 	return newHub(opts, opts.socketConfig())
@@ -95,8 +96,8 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// Health returns nil while messages can be kept, or why they cannot: sending to a
-// kept address fails then. It asks the layer, and does not wait.
+// Health returns nil while messages can be kept, or why they cannot: what is sent
+// to kept addresses is refused then. It does not wait.
 func (h *Hub) Health() error { return h.link.Health() }
 
 // Close ends the hub: new connections are refused with 503, each open one is
@@ -104,7 +105,8 @@ func (h *Hub) Health() error { return h.link.Health() }
 // returned from Disconnect, and then until all kept messages that were sent are
 // safe: what is sent from then on returns ErrClosed. When ctx ends before, what is
 // left is cut off, its contexts are cancelled, and the error says how many
-// connections and messages that were. A second Close returns ErrClosed.
+// connections and messages that were; what the layer still has to say of those
+// messages their dones are told later. A second Close returns ErrClosed.
 func (h *Hub) Close(ctx context.Context) error {
 	idle, ok := h.live.close()
 	if !ok {
@@ -115,14 +117,28 @@ func (h *Hub) Close(ctx context.Context) error {
 	if !ends(ctx, idle) {
 		errs = append(errs, fmt.Errorf("parley: %d connections were left: %w", h.live.count(), context.Cause(ctx)))
 	}
-	if safe, _ := h.keeping.close(); !ends(ctx, safe) {
+	safe, _ := h.keeping.close()
+	allSafe := ends(ctx, safe)
+	if !allSafe {
 		errs = append(errs, fmt.Errorf("parley: %d messages were not known to be safe: %w", h.keeping.count(), context.Cause(ctx)))
 	}
 	h.cutOff()
 	h.engine.Close()
 	h.readers.close()
 	h.runners.close()
-	return errors.Join(append(errs, h.link.Close())...)
+	if allSafe {
+		errs = append(errs, h.link.Close())
+	} else { // it waits for them, and there is no more time
+		go h.closeLink()
+	}
+	return errors.Join(errs...)
+}
+
+// closeLink ends the link of a hub that did not wait for it.
+func (h *Hub) closeLink() {
+	if err := h.link.Close(); err != nil {
+		h.log.Error("parley: the layer's link did not close", "err", err)
+	}
 }
 
 // ends waits for the end of what is over when the channel is closed, or of ctx.

@@ -29,9 +29,9 @@ type ListenOptions struct {
 // which it returns, or ctx ends, whose cause it returns, or the hub closes:
 // ErrClosed. It is not a work queue: every listener gets every message.
 //
-// Messages that are kept come once each, in the order of the log; one whose Cursor
-// is After in the next call of Listen was the last that f dealt with. An error of
-// reading the log ends Listen too.
+// Kept messages come once each and in the order of the log, however slow f is, and
+// after a pause too: the Cursor of the last one that f dealt with is After of the
+// next call. An error of the layer ends Listen, which returns it.
 func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f func(Message) error) error {
 	if err := to.check(); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f 
 		return &Error{BadRequest, "what is sent to " + to.String() + " is not kept"}
 	}
 	if err := h.link.Subscribe(ctx, to); err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	defer h.link.Unsubscribe(to)
 	defer h.table.listen(to, l)()
@@ -109,6 +109,7 @@ func (l *listener) start(ctx context.Context) (err error) {
 	l.at = l.opts.After
 	if l.behind != nil && l.at.IsZero() {
 		l.at, err = l.hub.link.Head(ctx, l.to)
+		err = causeOf(ctx, err)
 	}
 	if err == nil && l.opts.Started != nil {
 		l.opts.Started()
@@ -181,7 +182,7 @@ func (l *listener) catchUp(ctx context.Context) error {
 	for {
 		page, err := l.hub.link.ReadAfter(ctx, l.to, l.at, listenPage)
 		if err != nil {
-			return err
+			return causeOf(ctx, err)
 		}
 		if err := l.give(ctx, &page); err != nil || !page.More {
 			return err
@@ -207,6 +208,14 @@ func (l *listener) give(ctx context.Context, page *Page) error {
 	}
 	l.at = page.Cursor
 	return nil
+}
+
+// causeOf returns why ctx ended, where an error of the layer comes of that.
+func causeOf(ctx context.Context, err error) error {
+	if ended(ctx, err) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // over returns why Listen ends, nil if it does not.

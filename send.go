@@ -16,7 +16,7 @@ import (
 // safe: whoever is not connected gets it later. Send waits for that until ctx
 // ends; the error has then the code [Unavailable] and wraps that of ctx. Unless
 // the layer had no room for it, it is not known then whether the message was kept:
-// sending it again with the same [Key] tells.
+// sending it again with the same [Key] settles that.
 //
 // Where it is not kept, nil means that it was handed to the live connections and
 // listeners here and to the layer; that an address has none is no error. Send
@@ -53,6 +53,7 @@ func (h *Hub) address(e *Envelope, by *Conn, to Address, options []SendOption) (
 		e.From = by.from()
 	}
 	e.To, e.Time, e.Cursor, e.Except = to, time.Now(), Cursor{}, all.except
+	e.More = e.More && !kept // the layer hands kept ones over in its own time
 	if all.keyed {
 		e.Key = qualify(by, e.From, all.key)
 	}
@@ -68,6 +69,9 @@ func (h *Hub) send(ctx context.Context, e *Envelope, kept bool) error {
 
 // sendKept returns once e is safe.
 func (h *Hub) sendKept(ctx context.Context, e *Envelope) error {
+	if err := ctx.Err(); err != nil {
+		return appendError(ctx, err)
+	}
 	if !h.keeping.enter() {
 		return ErrClosed
 	}
@@ -119,7 +123,7 @@ func appendError(ctx context.Context, err error) error {
 	if !ended(ctx, err) {
 		return err
 	}
-	return fmt.Errorf("%w (%w)", &Error{Unavailable, "the layer has no room for more messages to keep"}, ctx.Err())
+	return fmt.Errorf("%w (%w)", &Error{Unavailable, "the layer took no more messages in time"}, ctx.Err())
 }
 
 // ended reports whether an error is that of a context which ended.

@@ -55,22 +55,45 @@ func TestSendKeptGivesUp(t *testing.T) {
 		return context.Cause(ctx)
 	}
 	for text, layer := range map[string]*meddling{
-		"it is not known whether the message was kept":    {append: patient},
-		"the layer has no room for more messages to keep": {append: full},
+		"it is not known whether the message was kept": {append: patient},
+		"the layer took no more messages in time":      {append: full},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			hub := newHub(t, &parley.Options{Layer: layer})
-			ended, end := context.WithCancelCause(t.Context())
-			time.AfterFunc(time.Second, func() { end(errors.New("a cause")) })
-			late, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			for why, ctx := range map[error]context.Context{context.DeadlineExceeded: late, context.Canceled: ended} {
+			for why, end := range map[error]func() (context.Context, func()){
+				context.DeadlineExceeded: func() (context.Context, func()) {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					return ctx, cancel
+				},
+				context.Canceled: func() (context.Context, func()) {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					time.AfterFunc(time.Second, func() { cancel(errors.New("a cause")) })
+					return ctx, func() { cancel(nil) }
+				},
+			} {
+				ctx, cancel := end()
 				err := hub.Send(ctx, parley.User("bob"), parley.Text("a"))
 				if codeOf(err) != parley.Unavailable || !errors.Is(err, why) || !strings.Contains(err.Error(), text) {
 					t.Errorf("got %v, want it unavailable, with %v: %s", err, why, text)
 				}
+				cancel()
 			}
 		})
+	}
+}
+
+// TestSendKeptTooLate keeps nothing when ctx has ended.
+func TestSendKeptTooLate(t *testing.T) {
+	t.Parallel()
+	layer, appended := recording()
+	hub := newHub(t, &parley.Options{Layer: layer})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := hub.Send(ctx, parley.User("bob"), parley.Text("a")); codeOf(err) != parley.Unavailable || !errors.Is(err, context.Canceled) {
+		t.Errorf("Send returned %v", err)
+	}
+	if len(appended) > 0 {
+		t.Error("the message was kept")
 	}
 }
 

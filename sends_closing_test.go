@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,57 @@ func closeAnsweredOnceSafe(t *testing.T, k kind) {
 	expect("done <nil>")
 	w.expect("close 3000", "eof")
 	expect("disconnect 3000")
+}
+
+// TestStressCloseMeansSafe has clients send and close at once: whoever sees the
+// answer knows that all was safe.
+func TestStressCloseMeansSafe(t *testing.T) {
+	t.Parallel()
+	onAll(t, kinds, closeMeansSafe)
+}
+
+func closeMeansSafe(t *testing.T, k kind) {
+	const clients, n = 20, 50
+	layer, safe := late()
+	hub := k.hub(t, &parley.Options{Layer: layer, Limits: parley.Limits{SendsInFlight: 8, CloseTimeout: time.Minute}})
+	counts := make(chan *atomic.Int64, clients)
+	s := newSite(t, k.transport, hub, func() parley.Consumer {
+		sent := new(atomic.Int64)
+		return consumer{
+			connect: func(*parley.Conn) error { counts <- sent; return nil },
+			receive: func(c *parley.Conn, m parley.Message) error {
+				c.SendAsync(parley.User("bob"), m, func(_ parley.Sent, err error) {
+					if err == nil {
+						sent.Add(1)
+					}
+				})
+				return nil
+			},
+		}
+	})
+	var wires []*wire
+	var sents []*atomic.Int64
+	for range clients {
+		wires = append(wires, s.open(t))
+		sents = append(sents, await(t, counts, "Connect"))
+	}
+	for _, w := range wires {
+		for i := range n {
+			w.send(text(fmt.Sprint(i)))
+		}
+		w.send(closing(1000, ""))
+	}
+	go func() {
+		for range clients * n {
+			(<-safe)()
+		}
+	}()
+	for i, w := range wires {
+		w.expect("close 1000")
+		if got := sents[i].Load(); got != n {
+			t.Errorf("the close frame was answered when %d messages were safe, want %d", got, n)
+		}
+	}
 }
 
 // TestSendDelaysAnswer has Send in Receive do the same.
@@ -194,7 +246,9 @@ func TestHubCloseDoesNotWaitForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		layer, safe := late()
+		stuck := make(chan bool)
 		layer.(*meddling).close = func() { // calls every done, as layers do
+			<-stuck
 			for len(safe) > 0 {
 				(<-safe)()
 			}
@@ -219,10 +273,13 @@ func TestHubCloseDoesNotWaitForever(t *testing.T) {
 		if err := <-sent; codeOf(err) != parley.Unavailable || !errors.Is(err, parley.ErrClosed) {
 			t.Errorf("Send returned %v, want it to say that it does not know", err)
 		}
-		for range 2 {
-			if got := <-told; got != "done <nil>" && got != "disconnect 1001" {
-				t.Errorf("got %s", got)
-			}
+		synctest.Wait()
+		if got := <-told; got != "disconnect 1001" || len(told) > 0 {
+			t.Errorf("got %s first", got)
+		}
+		close(stuck)
+		if got := <-told; got != "done <nil>" {
+			t.Errorf("got %s", got)
 		}
 	})
 }
