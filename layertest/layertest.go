@@ -46,6 +46,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"PagesBackward", testPagesBackward},
 		{"Missed", testMissed},
 		{"Follow", testFollow},
+		{"FollowTrimmed", testFollowTrimmed},
 		{"Key", testKey},
 		{"KeyConcurrent", testKeyConcurrent},
 		{"KeyBytes", testKeyBytes},
