@@ -30,7 +30,7 @@ func (c *serveCmd) Run(s streams) error {
 	})
 	collectEarly()
 	log := server.NewLogger(s.err, c.Options)
-	srv, err := server.New(c.Options, log)
+	srv, err := server.New(c.Options, nil, log)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func start(t *testing.T, cfg server.Config) *running {
 		cfg.Addr = "127.0.0.1:0"
 	}
 	log := &buffer{}
-	s, err := server.New(cfg, server.NewLogger(log, cfg))
+	s, err := server.New(cfg, nil, server.NewLogger(log, cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
