@@ -29,7 +29,9 @@ type Hub struct {
 	closing chan struct{}   // closed when Close begins
 	cut     context.Context // parent of the connections' contexts: done when Close has waited long enough
 	cutOff  context.CancelFunc
+	readers readers      // of logs, for memberships that are behind
 	missed  atomic.Int64 // messages that listeners did not get
+	trimmed atomic.Int64 // how often a log was trimmed before a membership had read it
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
@@ -152,6 +154,7 @@ type Stats struct {
 	SlowClosed   int64 // connections closed because they read too slowly
 	DeadClosed   int64 // connections ended because they did not answer pings
 	ListenMissed int64 // messages dropped at listeners that were too slow
+	Trimmed      int64 // how often a log was trimmed before a connection that was behind had read it
 }
 
 // Stats returns the counters of this hub.
@@ -163,6 +166,7 @@ func (h *Hub) Stats() Stats {
 		SlowClosed:   s.SlowClosed.Load(),
 		DeadClosed:   s.DeadClosed.Load(),
 		ListenMissed: h.missed.Load(),
+		Trimmed:      h.trimmed.Load(),
 	}
 }
 
@@ -186,6 +190,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	}
 	h.cutOff()
 	h.engine.Close()
+	h.readers.close()
 	h.runners.close()
 	return errors.Join(err, left, h.link.Close())
 }

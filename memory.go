@@ -85,15 +85,19 @@ func (m *memoryLink) Unsubscribe(Address)                      {}
 func (m *memoryLink) Append(context.Context, Envelope, func(Sent, error)) error {
 	return errors.ErrUnsupported
 }
+
 func (m *memoryLink) Head(context.Context, Address) (Cursor, error) {
 	return Cursor{}, errors.ErrUnsupported
 }
+
 func (m *memoryLink) ReadAfter(context.Context, Address, Cursor, PageLimit) (Page, error) {
 	return Page{}, errors.ErrUnsupported
 }
+
 func (m *memoryLink) ReadBefore(context.Context, Address, Cursor, PageLimit) (Page, error) {
 	return Page{}, errors.ErrUnsupported
 }
+
 func (m *memoryLink) Cursors(context.Context, Address) (map[string]Cursor, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -16,14 +16,17 @@ type part struct {
 	loop    *Loop
 	count   atomic.Int32  // members here or on their way
 	members []*Membership // owned by the loop
+	head    Position      // of the last message that came by, where the topic is a log's; owned by the loop
+	gap     Position      // of the last one that found no room; guarded by the mailbox' mu
 }
 
 // Membership is one connection's in one topic. The zero value is for Init;
 // it is not used again after Leave or Forget.
 type Membership struct {
-	conn *Conn
-	part *part
-	at   int32 // its place in part.members from 1, or one of the two below; owned by the loop
+	conn     *Conn
+	part     *part
+	follower *Follower // nil unless the topic is a log's
+	at       int32     // its place in part.members from 1, or one of the two below; owned by the loop
 }
 
 const (
@@ -83,6 +86,9 @@ func (l *Loop) join(m *Membership) {
 	p := m.part
 	p.members = append(p.members, m)
 	m.at = int32(len(p.members))
+	if m.follower != nil {
+		l.begin(m)
+	}
 }
 
 // leave runs on the loop. It swaps the last member into the freed place.
@@ -91,6 +97,9 @@ func (l *Loop) leave(m *Membership) {
 	m.at = hasLeft
 	if at <= notJoined {
 		return
+	}
+	if fs := m.conn.followers; fs != nil && fs.acks == m {
+		fs.acks = nil
 	}
 	p := m.part
 	last := len(p.members) - 1
