@@ -75,6 +75,9 @@ func (e *sendEndpoint) send(ctx context.Context, body []byte) (state string, err
 	if name, ok := strings.CutPrefix(order.to.String(), "user:"); ok {
 		return e.sendToUser(ctx, name, order)
 	}
+	if order.to == broadcast {
+		order.options = append(order.options, notKept...)
+	}
 	return stateSent, e.hub.Send(ctx, order.to, parley.Message{Data: order.data}, order.options...)
 }
 

@@ -39,7 +39,7 @@ type Server struct {
 // caller must call Run, which frees it all. layer is where messages are kept, nil
 // for this server's memory; the caller closes it after Run.
 func New(cfg Config, layer parley.Layer, log *slog.Logger) (*Server, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg.withDefaults(), log: log, stored: layer != nil, fresh: fresh{conns: make(map[net.Conn]struct{})}}

@@ -52,7 +52,7 @@ func TestKeepRulesThatCannotBe(t *testing.T) {
 		"\"user:a\\u0007\" age=30d": `--keep: keeping "user:a\a"`,
 	} {
 		cfg := Config{Storage: Storage{Keep: []string{"user:ok", text}}}
-		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got the error %v, want %s", text, err, want)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Validate returns an error that names each flag whose value cannot be used.
-func (c Config) Validate() error {
+// Check returns an error that names each flag whose value cannot be used.
+func (c Config) Check() error {
 	c = c.withDefaults()
 	return errors.Join(
 		c.checkAddr(),
