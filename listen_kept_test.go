@@ -363,3 +363,30 @@ func isEachOnce(t *testing.T, order []string, senders, each int) {
 		t.Errorf("heard of each sender %d", next)
 	}
 }
+
+// TestListenToWhatOthersKeep has a hub that does not keep what another one does:
+// its listeners are as slow as for what nobody keeps.
+func TestListenToWhatOthersKeep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		layer, g := parley.NewMemoryLayer(), parley.Group("g")
+		keeps := newHub(t, &parley.Options{Layer: layer, Keep: keepAll()})
+		does := newHub(t, &parley.Options{Layer: layer, Keep: []parley.KeepRule{}})
+		var heard []string
+		err := does.Listen(t.Context(), g, &parley.ListenOptions{
+			Queue:   3,
+			Started: func() { sendNumbers(t, keeps, g, 0, 10) },
+		}, func(m parley.Message) error {
+			if heard = append(heard, string(m.Data)); len(heard) == 3 {
+				return errEnough
+			}
+			return nil
+		})
+		if want := []string{"0", "1", "2"}; err != errEnough || !slices.Equal(heard, want) {
+			t.Errorf("Listen returned %v, and heard %q, want %q", err, heard, want)
+		}
+		if s := does.Stats(); s.ListenMissed != 7 || s.ListenGaps != 0 {
+			t.Errorf("got %+v, want 7 missed", s)
+		}
+	})
+}
