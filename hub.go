@@ -32,8 +32,9 @@ type Hub struct {
 	closing chan struct{}   // closed when Close begins
 	cut     context.Context // parent of the connections' contexts: done when Close has waited long enough
 	cutOff  context.CancelFunc
+	readers readers      // of logs, for memberships that are behind
 	missed  atomic.Int64 // messages that listeners did not get
-	gaps    atomic.Int64 // times that a listener's log could not go on
+	trimmed atomic.Int64 // how often a log was trimmed before who was behind had read it
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
@@ -79,7 +80,7 @@ type Stats struct {
 	SlowClosed   int64 // connections closed because they read too slowly
 	DeadClosed   int64 // connections ended because they did not answer pings
 	ListenMissed int64 // messages dropped at listeners that were too slow; only such as are not kept
-	ListenGaps   int64 // times that a listener was behind what its log still holds: the messages between are lost to it
+	Trimmed      int64 // times that a log was trimmed before a connection or a listener that was behind had read it: what is between is lost to it
 }
 
 // Stats returns the counters of this hub.
@@ -91,7 +92,7 @@ func (h *Hub) Stats() Stats {
 		SlowClosed:   s.SlowClosed.Load(),
 		DeadClosed:   s.DeadClosed.Load(),
 		ListenMissed: h.missed.Load(),
-		ListenGaps:   h.gaps.Load(),
+		Trimmed:      h.trimmed.Load(),
 	}
 }
 
@@ -123,6 +124,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	}
 	h.cutOff()
 	h.engine.Close()
+	h.readers.close()
 	h.runners.close()
 	if allSafe {
 		errs = append(errs, h.link.Close())

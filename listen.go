@@ -20,7 +20,7 @@ type ListenOptions struct {
 
 	// Missed is called, if not nil, where the log of a kept address could not go
 	// on from After, or from where a slow function was: what comes begins with
-	// the oldest message that the log has. It is counted in [Stats].ListenGaps.
+	// the oldest message that the log has. It is counted in [Stats].Trimmed.
 	Missed func()
 }
 
@@ -193,7 +193,7 @@ func (l *listener) catchUp(ctx context.Context) error {
 // give gives f a page of the log.
 func (l *listener) give(ctx context.Context, page *Page) error {
 	if page.Missed {
-		l.hub.gaps.Add(1)
+		l.hub.trimmed.Add(1)
 		if l.opts.Missed != nil {
 			l.opts.Missed()
 		}

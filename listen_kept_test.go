@@ -109,7 +109,7 @@ func TestListenAfter(t *testing.T) {
 			t.Error(err)
 		}
 		isNumbers(t, again, 6, then+100)
-		if s := hub.Stats(); s.ListenMissed != 0 || s.ListenGaps != 0 {
+		if s := hub.Stats(); s.ListenMissed != 0 || s.Trimmed != 0 {
 			t.Errorf("got %+v, want nothing missed", s)
 		}
 	})
@@ -155,7 +155,7 @@ func TestListenKeptQueue(t *testing.T) {
 			numbers = append(numbers, m)
 		}
 		isNumbers(t, numbers, 0, n)
-		if s := hub.Stats(); s.ListenMissed != 10 || s.ListenGaps != 0 {
+		if s := hub.Stats(); s.ListenMissed != 10 || s.Trimmed != 0 {
 			t.Errorf("got %+v, want 10 missed, and no gap", s)
 		}
 	})
@@ -183,7 +183,7 @@ func TestListenMissed(t *testing.T) {
 		})
 		isNumbers(t, heard[:11], 90, 101) // 100 was queued
 		isNumbers(t, heard[11:], 140, 150)
-		if s := hub.Stats(); missed != 2 || s.ListenGaps != 2 || s.ListenMissed != 0 {
+		if s := hub.Stats(); missed != 2 || s.Trimmed != 2 || s.ListenMissed != 0 {
 			t.Errorf("missed %d times, and got %+v, want 2", missed, s)
 		}
 		opts.After = heard[20].Cursor
@@ -385,7 +385,7 @@ func TestListenToWhatOthersKeep(t *testing.T) {
 		if want := []string{"0", "1", "2"}; err != errEnough || !slices.Equal(heard, want) {
 			t.Errorf("Listen returned %v, and heard %q, want %q", err, heard, want)
 		}
-		if s := does.Stats(); s.ListenMissed != 7 || s.ListenGaps != 0 {
+		if s := does.Stats(); s.ListenMissed != 7 || s.Trimmed != 0 {
 			t.Errorf("got %+v, want 7 missed", s)
 		}
 	})

@@ -26,7 +26,8 @@ type mailbox struct {
 	posts  []post
 	ready  int // posts[:ready] may be taken
 	cost   int64
-	held   bool // hold is running
+	gaps   []gap // each part once
+	held   bool  // hold is running
 	closed bool
 	hold   *time.Timer
 }
@@ -64,6 +65,52 @@ func (m *mailbox) put(ctx context.Context, p post) error {
 	m.mu.Unlock()
 	m.notify()
 	return nil
+}
+
+// gap is a message of a log that found no room.
+type gap struct {
+	part *part
+	at   Position
+}
+
+// offer queues p, a message of a log. It does not wait: where there is no room, the
+// loop hears of the last one that was left out.
+func (m *mailbox) offer(p post) error {
+	cost := m.costOf(&p)
+	room := m.room.TryAcquire(cost)
+	m.mu.Lock()
+	switch {
+	case m.closed:
+		m.mu.Unlock()
+		if room {
+			m.room.Release(cost)
+		}
+		return ErrClosed
+	case room:
+		m.posts = append(m.posts, p)
+		m.cost += cost
+	default:
+		if p.part.log.gap == (Position{}) {
+			m.gaps = append(m.gaps, gap{part: p.part})
+		}
+		p.part.log.gap = p.at
+	}
+	m.ready = len(m.posts)
+	m.mu.Unlock()
+	m.notify()
+	return nil
+}
+
+// takeGaps returns what was left out since it was called last.
+func (m *mailbox) takeGaps() []gap {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gaps := m.gaps
+	m.gaps = nil
+	for i := range gaps {
+		gaps[i].at, gaps[i].part.log.gap = gaps[i].part.log.gap, Position{}
+	}
+	return gaps
 }
 
 // costOf returns what a post takes of the room there is: all of it at most.

@@ -18,7 +18,8 @@ type outbox struct {
 	bytes  int        // in queue, with entryCost for each entry
 	done   bool       // it was emptied, and takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
-	finish bool       // the loop wants to know that it is empty
+	finish bool       // the loop wants to know that it is empty: our close frame is in it
+	awaits bool       // the loop wants to know that it is empty: a follower is to read
 }
 
 // add queues b whatever the bound. False: the outbox was emptied already. After
@@ -64,6 +65,22 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	return b[room:], true
 }
 
+// await has the loop told once all is written, and reports whether there is
+// anything.
+func (o *outbox) await() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.awaits = !o.done
+	return o.awaits
+}
+
+// size returns how much is queued.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes
+}
+
 // entryCost is what an entry of the queue costs besides its bytes.
 const entryCost = 64
 
@@ -96,8 +113,8 @@ func wholeFrames(b []byte, n int) int {
 }
 
 // peek copies the start of the queue into buf. Where there is nothing the outbox
-// is done, and no longer that of c; finish tells whether the loop wants to know.
-func (o *outbox) peek(c *Conn, buf []byte) (n int, finish bool) {
+// is done, and no longer that of c.
+func (o *outbox) peek(c *Conn, buf []byte) (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, b := range o.queue {
@@ -109,7 +126,14 @@ func (o *outbox) peek(c *Conn, buf []byte) (n int, finish bool) {
 		o.done = true
 		c.out.Store(nil)
 	}
-	return n, o.finish
+	return n
+}
+
+// told returns what the loop wants to know of an outbox that is empty.
+func (o *outbox) told() (finish, awaits bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.finish, o.awaits
 }
 
 // advance forgets n bytes that were written.

@@ -1,0 +1,240 @@
+package disklayer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/parley-rt/parley"
+	"github.com/parley-rt/parley/internal/fault"
+)
+
+// flight is what is committed at once.
+type flight struct {
+	items []item
+	jobs  []job
+	size  int
+	batch *pebble.Batch
+	sync  bool // the batch is to be synced
+}
+
+// flights is how many are between the committer and the finisher.
+const flights = 8
+
+// commitLoop gives what is queued its places and commits it, one flight after
+// the other. It does not wait until a flight is safe.
+func (s *store) commitLoop() {
+	defer close(s.flights)
+	for {
+		f := s.freeFlight()
+		if !s.queue.take(f) {
+			return
+		}
+		s.commit(f)
+		s.flights <- f
+	}
+}
+
+func (s *store) commit(f *flight) {
+	if s.fs.err() != nil {
+		return
+	}
+	defer s.recovered("commit")
+	f.batch = s.db.NewBatchWithSize(f.size + f.size/4 + 64)
+	now := s.cfg.now().UnixNano()
+	for i := range f.items {
+		s.place(f, &f.items[i], now)
+	}
+	for _, j := range f.jobs {
+		j.run(f.batch)
+		f.sync = f.sync || j.sync
+	}
+	if s.written += f.size; s.written >= measureBytes {
+		s.written = 0
+		s.keeper.measureSoon()
+	}
+	switch {
+	case f.sync && f.batch.Empty():
+		s.note(f.batch.LogData(nil, nil))
+		fallthrough
+	case f.sync:
+		s.note(s.db.ApplyNoSyncWait(f.batch, pebble.Sync))
+	default:
+		s.note(s.db.Apply(f.batch, pebble.NoSync))
+	}
+}
+
+// note ends the use of the database where it returned an error to a change.
+func (s *store) note(err error) {
+	if err != nil {
+		s.fs.fail(fmt.Errorf("commit: %w", err))
+	}
+}
+
+// recovered ends the use of a database that panicked.
+func (s *store) recovered(what string) {
+	if r := recover(); r != nil {
+		s.fs.fail(fmt.Errorf("%s: panic: %v", what, r))
+	}
+}
+
+// place gives an item its place and adds it to the batch, unless it is a repeat
+// or its log is too far behind with its trimming.
+func (s *store) place(f *flight, it *item, now int64) {
+	if it.claim != nil && s.claimed(it, now) {
+		return
+	}
+	l := it.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := uint64(len(it.e.Data))
+	held := l.head.bytes + size - l.first.bytes
+	if held > uint64(it.keep.Bytes)+max(uint64(it.keep.Bytes), trimSlack) {
+		it.err = &parley.Error{Code: parley.Unavailable, Message: "the address's log is full until it is trimmed"}
+		if it.claim != nil {
+			s.settleClaim(it)
+		}
+		return
+	}
+	it.at = mark{l.head.seq + 1, max(now, l.head.time), l.head.bytes + size}
+	began := l.emptyLocked()
+	if began {
+		l.first = mark{it.at.seq, it.at.time, l.head.bytes}
+	}
+	l.head = it.at
+	f.sync = true
+	s.put(f.batch, it)
+	if began || !l.stored {
+		l.stored = true
+		s.putBookkeeping(f.batch, l)
+	}
+	if it.claim != nil {
+		it.claim.at = it.at
+		s.putClaim(f.batch, it, now)
+	}
+	s.checkTrim(l, it.keep, held)
+}
+
+// put adds the item's message to the batch, and completes its envelope.
+func (s *store) put(b *pebble.Batch, it *item) {
+	e := &it.e
+	e.To, e.Time, e.Prev = it.log.addr, time.Unix(0, it.at.time), it.at.seq-1
+	e.Cursor = parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}
+	op := b.SetDeferred(1+2+len(e.To.Name())+8, recordSize(e))
+	key := appendAddress(append(op.Key[:0], keyMessage), e.To)
+	appendSeq(key, it.at.seq)
+	putRecord(op.Value, e, it.at)
+	_ = op.Finish()
+}
+
+// putBookkeeping adds a log's bookkeeping to the batch. Called with l.mu held.
+func (s *store) putBookkeeping(b *pebble.Batch, l *logState) {
+	var value [bookkeepingSize]byte
+	_ = b.Set(addressKey(keyLog, l.addr), l.bookkeepingLocked().append(value[:0]), nil)
+}
+
+// finishLoop waits until flights are safe, one after the other, and tells.
+func (s *store) finishLoop() {
+	for f := range s.flights {
+		if fault.AcceptBeforeSync() {
+			s.accept(f)
+		}
+		err := s.safe(f)
+		s.publish(f, err)
+		if !fault.AcceptBeforeSync() {
+			s.accept(f)
+		}
+		s.deliver(f)
+		s.land(f, err)
+	}
+}
+
+// safe waits until a flight is safe, or fails.
+func (s *store) safe(f *flight) error {
+	if f.batch != nil && f.sync && s.fs.err() == nil {
+		s.note(f.batch.SyncWait())
+	}
+	if err := s.fs.err(); err != nil {
+		return unavailable("messages cannot be kept now", err)
+	}
+	return nil
+}
+
+// publish makes what is safe readable.
+func (s *store) publish(f *flight, err error) {
+	for i := range f.items {
+		it := &f.items[i]
+		switch {
+		case err != nil:
+			it.err = err
+		case it.repeat && it.err == nil:
+			it.err = it.claim.err
+		}
+		if it.claim != nil && !it.repeat {
+			s.settleClaim(it)
+		}
+		if !it.repeat && it.err == nil {
+			it.grown = it.log.publish(&it.e, it.at, s.cfg.TailBytes/8)
+		}
+	}
+	s.logs.mu.Lock()
+	defer s.logs.mu.Unlock()
+	for i := range f.items {
+		s.logs.unpinLocked(f.items[i].log, f.items[i].grown)
+	}
+	s.logs.evictLocked()
+}
+
+// accept tells the senders.
+func (s *store) accept(f *flight) {
+	for i := range f.items {
+		it := &f.items[i]
+		if it.err != nil {
+			it.done(parley.Sent{}, it.err)
+			continue
+		}
+		it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
+	}
+}
+
+// deliver hands messages that are safe to the hubs.
+func (s *store) deliver(f *flight) {
+	hubs := s.hubs.list()
+	for i := range f.items {
+		it := &f.items[i]
+		if it.err != nil || it.repeat {
+			continue
+		}
+		it.e.Key = ""
+		for _, h := range hubs {
+			h.deliver(it.e)
+		}
+	}
+}
+
+// land ends a flight.
+func (s *store) land(f *flight, err error) {
+	for _, j := range f.jobs {
+		close(j.done)
+	}
+	if err == nil {
+		_ = f.batch.Close()
+	}
+	s.queue.release(f.size)
+	clear(f.items)
+	clear(f.jobs)
+	*f = flight{items: f.items[:0], jobs: f.jobs[:0]}
+	select {
+	case s.free <- f:
+	default:
+	}
+}
+
+func (s *store) freeFlight() *flight {
+	select {
+	case f := <-s.free:
+		return f
+	default:
+		return &flight{}
+	}
+}

@@ -1,0 +1,162 @@
+package disklayer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// What a data directory holds.
+const (
+	versionFile = "VERSION"
+	lockFile    = "LOCK"
+	dbDir       = "db"
+
+	formatName = "parley data "
+	format     = 1
+	copyLine   = "copy"
+)
+
+// directory is a data directory that this process has locked.
+type directory struct {
+	fs   vfs.FS
+	path string
+	lock io.Closer
+	copy bool // it is a backup that was not opened yet
+}
+
+// openDirectory locks a data directory, and makes it where there is none.
+func openDirectory(fs vfs.FS, path string) (*directory, error) {
+	d := &directory{fs: fs, path: path}
+	if err := fs.MkdirAll(path, 0o700); err != nil {
+		return nil, d.cannot("be made", err)
+	}
+	names, err := d.list()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, versionFile) && len(names) > 0 {
+		return nil, fmt.Errorf("disklayer: %s is not empty, and holds no data of Parley (%s, …)", path, names[0])
+	}
+	if d.lock, err = fs.Lock(d.file(lockFile)); err != nil {
+		if _, failed := errors.AsType[*iofs.PathError](err); failed {
+			return nil, d.cannot("be locked", err)
+		}
+		return nil, fmt.Errorf("disklayer: %s is in use by another process (%w)", path, err)
+	}
+	if err := d.check(len(names) == 0); err != nil {
+		return nil, errors.Join(err, d.lock.Close())
+	}
+	return d, nil
+}
+
+// list returns what the directory holds, but for what says nothing of its use.
+func (d *directory) list() ([]string, error) {
+	names, err := d.fs.List(d.path)
+	if err != nil {
+		return nil, d.cannot("be read", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return name == lockFile || name == versionFile+".tmp" || name == "lost+found"
+	}), nil
+}
+
+// check reads the format's version, or writes it where the directory is new.
+func (d *directory) check(empty bool) error {
+	if empty {
+		if err := d.fs.MkdirAll(d.file(dbDir), 0o700); err != nil {
+			return d.cannot("be written", err)
+		}
+		return d.mark(false)
+	}
+	text, err := d.read()
+	if err != nil {
+		return d.cannot("be read", err)
+	}
+	first, rest, _ := strings.Cut(text, "\n")
+	number, err := strconv.Atoi(strings.TrimPrefix(first, formatName))
+	switch {
+	case err != nil || !strings.HasPrefix(first, formatName):
+		return fmt.Errorf("disklayer: %s is damaged: its file %s does not say which format its data has", d.path, versionFile)
+	case number > format:
+		return fmt.Errorf("disklayer: %s was written by a newer Parley: its data has format %d, and this one knows %d", d.path, number, format)
+	}
+	d.copy = strings.TrimSpace(rest) == copyLine
+	return nil
+}
+
+func (d *directory) file(name string) string { return d.fs.PathJoin(d.path, name) }
+
+func (d *directory) read() (string, error) {
+	f, err := d.fs.Open(d.file(versionFile))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	return string(text), err
+}
+
+// mark writes the format's version, and whether the directory is a copy.
+func (d *directory) mark(isCopy bool) error {
+	text := formatName + strconv.Itoa(format) + "\n"
+	if isCopy {
+		text += copyLine + "\n"
+	}
+	if err := d.replace(versionFile, text); err != nil {
+		return d.cannot("be written", err)
+	}
+	d.copy = isCopy
+	return nil
+}
+
+// replace writes a file so that it is there whole or not at all.
+func (d *directory) replace(name, text string) error {
+	temporary := d.file(name + ".tmp")
+	f, err := d.fs.Create(temporary, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte(text))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := d.fs.Rename(temporary, d.file(name)); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+// sync makes the directory's entries safe.
+func (d *directory) sync() error {
+	f, err := d.fs.OpenDir(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (d *directory) close() error { return d.lock.Close() }
+
+func (d *directory) cannot(what string, err error) error { return cannot(d.path, what, err) }
+
+// cannot returns an error about a directory, with the reasons that people can do
+// something about in words.
+func cannot(path, what string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, iofs.ErrPermission):
+		hint = ": this user may not use it"
+	case isReadOnly(err):
+		hint = ": its file system is read-only"
+	case isDiskFull(err):
+		hint = ": its disk is full"
+	}
+	return fmt.Errorf("disklayer: %s cannot %s%s: %w", path, what, hint, err)
+}

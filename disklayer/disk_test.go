@@ -1,0 +1,121 @@
+package disklayer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-rt/parley"
+)
+
+// hub is a parley.Local for tests.
+type hub struct {
+	keep    parley.Retention
+	deliver func(parley.Envelope)
+}
+
+var keepAll = parley.Retention{Messages: 1 << 30, Bytes: 1 << 40, Age: 1000 * time.Hour}
+
+func (h *hub) Deliver(_ context.Context, e parley.Envelope) error {
+	if h.deliver != nil {
+		h.deliver(e)
+	}
+	return nil
+}
+func (h *hub) Retention(parley.Address) parley.Retention { return h.keep }
+func (h *hub) LocalMembers(context.Context, parley.Address) ([]parley.Member, error) {
+	return nil, nil
+}
+func (h *hub) LocalOnline(parley.Address) bool { return false }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// testConfig is a config of a directory on this machine's disk.
+func testConfig(dir string) config {
+	return newConfig(dir, &Options{Logger: quiet()})
+}
+
+func mustOpen(t testing.TB, cfg config) *Layer {
+	t.Helper()
+	l, err := open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() }) // a second time, mostly
+	return l
+}
+
+// send appends a message and waits for its place.
+func send(link parley.Link, to parley.Address, data, key string) (parley.Sent, error) {
+	e := parley.Envelope{Message: parley.Message{To: to, Data: []byte(data)}, Key: key}
+	type result struct {
+		sent parley.Sent
+		err  error
+	}
+	done := make(chan result, 1)
+	if err := link.Append(context.Background(), e, func(s parley.Sent, err error) { done <- result{s, err} }); err != nil {
+		return parley.Sent{}, err
+	}
+	r := <-done
+	return r.sent, r.err
+}
+
+func mustSend(t testing.TB, link parley.Link, to parley.Address, data string) parley.Sent {
+	t.Helper()
+	sent, err := send(link, to, data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sent
+}
+
+// texts returns all that is kept behind a place.
+func texts(t testing.TB, link parley.Link, of parley.Address, after parley.Cursor) (data []string, missed bool) {
+	t.Helper()
+	for {
+		page, err := link.ReadAfter(t.Context(), of, after, parley.PageLimit{Messages: 7, Bytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		missed = missed || page.Missed
+		for _, e := range page.Messages {
+			data = append(data, string(e.Data))
+		}
+		if after = page.Cursor; !page.More {
+			return data, missed
+		}
+	}
+}
+
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	l := mustOpen(t, cfg)
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() { mustSend(t, link, parley.User(fmt.Sprint("user ", i)), fmt.Sprint("to ", i)) })
+	}
+	for i := range 20 {
+		mustSend(t, link, bob, fmt.Sprint(i))
+	}
+	wg.Wait()
+	before, _ := texts(t, link, bob, parley.Cursor{})
+	head, _ := link.Head(t.Context(), bob)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpen(t, cfg)
+	link = l.Attach(&hub{keep: keepAll})
+	after, _ := texts(t, link, bob, parley.Cursor{})
+	if fmt.Sprint(before) != fmt.Sprint(after) || len(after) != 20 {
+		t.Errorf("before %v, after %v", before, after)
+	}
+	if got, err := link.Head(t.Context(), bob); got != head || err != nil {
+		t.Errorf("head %v %v, was %v", got, err, head)
+	}
+}

@@ -1,0 +1,39 @@
+// Package disklayer keeps the logs of kept addresses in a directory of this
+// machine's disk. One process has the directory at a time; in it, any number of
+// hubs may be attached.
+//
+// # What is promised
+//
+// A message is accepted, read and delivered only once it is synced to the disk
+// (see [Durability] for the other choice). When writing or syncing fails, the
+// database is given up at once: what was pending fails, and it is opened anew
+// from what is on the disk, until that succeeds. Meanwhile everything fails with
+// the code [parley.Unavailable], and [Layer.Health] says why.
+//
+// # The directory
+//
+//	VERSION  the format's number; and "copy", where a backup was not opened yet
+//	LOCK     locked while a process has the directory
+//	db/      a Pebble database
+//
+// # The keyspace
+//
+// Numbers in keys are big-endian. An address is its kind (e, g, u or c), the
+// length of its name in a byte, and the name: no address is a prefix of another,
+// and no name can be mistaken for one.
+//
+//	a address         a log's bookkeeping: its head and its beginning, at the time
+//	                  of writing, which is when its first message was appended and
+//	                  whenever it was trimmed
+//	c address name    a named cursor, and when it was moved
+//	k bucket hash     a dedup key: hash is of the address and the key, bucket of the
+//	                  time, as wide as the window, so that a key is looked up in two
+//	                  buckets, and expires with a whole one
+//	m address seq     a message, and how many bytes of data the log had taken with it
+//	x name            epoch, floor, and how the store was last run
+//
+// The places of one log are contiguous while it has bookkeeping. So trimming by
+// count is arithmetic, and trimming by bytes or age a binary search. A log that
+// was empty for long loses its bookkeeping, and the store's floor rises to its
+// head: a log that is made anew begins behind the floor, so no place comes twice.
+package disklayer

@@ -1,0 +1,165 @@
+package disklayer
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync/atomic"
+
+	"github.com/parley-rt/parley"
+)
+
+// link is one hub's end of a Layer.
+type link struct {
+	layer  *Layer
+	local  parley.Local
+	closed atomic.Bool
+}
+
+// Attach connects a hub to the layer.
+func (l *Layer) Attach(local parley.Local) parley.Link {
+	k := &link{layer: l, local: local}
+	l.hubs.change(func(links []*link) []*link { return append(links, k) })
+	return k
+}
+
+// Close ends the link.
+func (k *link) Close() error {
+	k.closed.Store(true)
+	k.layer.hubs.change(func(links []*link) []*link {
+		return slices.DeleteFunc(links, func(other *link) bool { return other == k })
+	})
+	return nil
+}
+
+// use returns the store that is open.
+func (k *link) use(ctx context.Context) (*store, error) {
+	if k.closed.Load() {
+		return nil, parley.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable("the caller did not wait", err)
+	}
+	return k.layer.use()
+}
+
+func (k *link) Append(ctx context.Context, e parley.Envelope, done func(parley.Sent, error)) error {
+	s, err := k.use(ctx)
+	if err != nil {
+		return err
+	}
+	keep, _ := k.layer.hubs.retention(e.To)
+	if int64(len(e.Data)) > keep.Bytes {
+		return &parley.Error{Code: parley.TooLarge, Message: "the message is larger than what is kept of its address"}
+	}
+	return s.append(ctx, e, keep, done)
+}
+
+func (k *link) Head(ctx context.Context, of parley.Address) (parley.Cursor, error) {
+	s, err := k.use(ctx)
+	if err != nil {
+		return parley.Cursor{}, err
+	}
+	return s.head(of)
+}
+
+func (k *link) ReadAfter(ctx context.Context, of parley.Address, after parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
+	s, err := k.use(ctx)
+	if err != nil {
+		return parley.Page{}, err
+	}
+	keep, _ := k.layer.hubs.retention(of)
+	return s.readAfter(of, keep, after, limit)
+}
+
+func (k *link) ReadBefore(ctx context.Context, of parley.Address, before parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
+	s, err := k.use(ctx)
+	if err != nil {
+		return parley.Page{}, err
+	}
+	keep, _ := k.layer.hubs.retention(of)
+	return s.readBefore(of, keep, before, limit)
+}
+
+func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parley.Cursor, error) {
+	s, err := k.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keep, _ := k.layer.hubs.retention(of)
+	all, err := s.namedCursors(of, keep)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]parley.Cursor, len(all))
+	for name, n := range all {
+		found[name] = n.at
+	}
+	return found, nil
+}
+
+func (k *link) Advance(of parley.Address, name string, to parley.Cursor) {
+	if s, err := k.use(context.Background()); err == nil {
+		s.advance(of, name, to)
+	}
+}
+
+func (k *link) Health() error {
+	if k.closed.Load() {
+		return parley.ErrClosed
+	}
+	return k.layer.Health()
+}
+
+// Send carries a message that is not kept.
+func (k *link) Send(ctx context.Context, e parley.Envelope) error {
+	if k.closed.Load() || k.layer.isClosed() {
+		return parley.ErrClosed
+	}
+	var errs error
+	for _, h := range k.layer.hubs.list() {
+		if err := h.local.Deliver(ctx, e); err != nil {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// Subscribe has no effect: every hub is handed every message.
+func (k *link) Subscribe(context.Context, parley.Address) error {
+	if k.closed.Load() || k.layer.isClosed() {
+		return parley.ErrClosed
+	}
+	return nil
+}
+
+func (k *link) Unsubscribe(parley.Address) {}
+
+func (k *link) Members(ctx context.Context, of parley.Address) iter.Seq2[parley.Member, error] {
+	return func(yield func(parley.Member, error) bool) {
+		if k.closed.Load() || k.layer.isClosed() {
+			yield(parley.Member{}, parley.ErrClosed)
+			return
+		}
+		for _, h := range k.layer.hubs.list() {
+			members, err := h.local.LocalMembers(ctx, of)
+			if err != nil {
+				yield(parley.Member{}, err)
+				return
+			}
+			for _, member := range members {
+				if !yield(member, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (k *link) Online(_ context.Context, of parley.Address) (bool, error) {
+	if k.closed.Load() || k.layer.isClosed() {
+		return false, parley.ErrClosed
+	}
+	return slices.ContainsFunc(k.layer.hubs.list(), func(h *link) bool { return h.local.LocalOnline(of) }), nil
+}

@@ -1,0 +1,137 @@
+package disklayer
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// The store's own values.
+const (
+	metaEpoch = "epoch"
+	metaFloor = "floor"
+	metaRun   = "run"
+)
+
+// run says how the store was last used.
+type run struct {
+	Durability string `json:"durability"`
+	Boot       string `json:"boot"`   // the machine's start
+	Closed     bool   `json:"closed"` // and not killed
+}
+
+// lossy reports whether messages that were accepted in a run may be gone now.
+func (r run) lossy(boot string) bool {
+	return r.Durability == Process.String() && !r.Closed && (boot == "" || r.Boot != boot)
+}
+
+// begin reads the store's values, and writes those of this run, with a new epoch
+// where places of the old one could name other messages by now.
+func (s *store) begin(fresh bool) error {
+	var err error
+	if s.epoch, err = s.number(metaEpoch); err != nil {
+		return err
+	}
+	floor, err := s.number(metaFloor)
+	if err != nil {
+		return err
+	}
+	s.floor.Store(floor)
+	last, err := s.lastRun()
+	if err != nil {
+		return err
+	}
+	b := s.db.NewBatch()
+	if fresh || s.epoch == 0 || last.lossy(s.cfg.boot) {
+		s.epoch = newEpoch()
+		_ = b.Set(metaKey(metaEpoch), binary.BigEndian.AppendUint64(nil, s.epoch), nil)
+	}
+	return s.putRun(b, false)
+}
+
+// end writes that the store was closed, and what the keeper did not.
+func (s *store) end() error {
+	if s.fs.err() != nil {
+		return nil
+	}
+	b := s.db.NewBatch()
+	for of, moves := range s.cursors.begin() {
+		change, err := s.cursorChange(of, moves)
+		if err != nil {
+			return err
+		}
+		change(b)
+	}
+	return s.putRun(b, true)
+}
+
+func (s *store) putRun(b *pebble.Batch, closed bool) error {
+	value, err := json.Marshal(run{s.cfg.Durability.String(), s.cfg.boot, closed})
+	if err != nil {
+		return err
+	}
+	_ = b.Set(metaKey(metaRun), value, nil)
+	err = s.db.Apply(b, pebble.Sync)
+	if failed := s.fs.err(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (s *store) lastRun() (r run, err error) {
+	value, err := s.value(metaRun)
+	if err == nil && value != nil {
+		if err = json.Unmarshal(value, &r); err != nil {
+			err = fmt.Errorf("%w: %w", errRecord, err)
+		}
+	}
+	return r, err
+}
+
+// number returns one of the store's values, 0 where it has none.
+func (s *store) number(name string) (uint64, error) {
+	value, err := s.value(name)
+	if err != nil || value == nil {
+		return 0, err
+	}
+	if len(value) != 8 {
+		return 0, errRecord
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+func (s *store) value(name string) ([]byte, error) {
+	value, closer, err := s.db.Get(metaKey(name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer closer.Close()
+	return append([]byte{}, value...), nil
+}
+
+// raiseFloor has logs without bookkeeping begin behind seq. It is called on the
+// committer, for the batch that deletes bookkeeping: whoever finds none there
+// finds the new floor.
+func (s *store) raiseFloor(b *pebble.Batch, seq uint64) {
+	if seq > s.floor.Load() {
+		s.floor.Store(seq)
+		_ = b.Set(metaKey(metaFloor), binary.BigEndian.AppendUint64(nil, seq), nil)
+	}
+}
+
+func newEpoch() uint64 {
+	var b [8]byte
+	for {
+		_, _ = rand.Read(b[:]) // does not fail
+		if epoch := binary.BigEndian.Uint64(b[:]); epoch != 0 {
+			return epoch
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package disklayer
+
+import (
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+const (
+	// memTable bounds what a write-ahead log holds, and so, with memTables, what
+	// has to be replayed when opening.
+	memTable  = 16 << 20
+	memTables = 4
+)
+
+func (s *store) pebbleOptions() *pebble.Options {
+	log := pebbleLog{s.cfg.Logger, s.fs}
+	o := &pebble.Options{
+		FS:                          s.fs,
+		Logger:                      log,
+		CacheSize:                   s.cfg.CacheBytes + memTables*memTable, // memtables are taken from the cache's share
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: memTables,
+		MaxOpenFiles:                500,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		FormatMajorVersion:          pebble.FormatWALSyncChunks,
+		EventListener:               s.events(),
+	}
+	if s.cfg.Durability == Process {
+		// A write-ahead log then says of no part that it was synced: after the
+		// machine's end, what is damaged is the log's end, not damage.
+		o.FormatMajorVersion = pebble.FormatColumnarBlocks
+		o.WALBytesPerSync = 512 << 10
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// events has the database's own troubles logged, each a few times a minute at
+// most.
+func (s *store) events() *pebble.EventListener {
+	var last time.Time
+	say := make(chan struct{}, 1) // held while last is used
+	return &pebble.EventListener{BackgroundError: func(err error) {
+		say <- struct{}{}
+		defer func() { <-say }()
+		if s.fs.err() != nil || time.Since(last) < 15*time.Second {
+			return
+		}
+		last = time.Now()
+		s.cfg.Logger.Error("disklayer: the database failed in the background", "dir", s.cfg.dir, "err", err)
+	}}
+}

@@ -1,0 +1,126 @@
+package disklayer
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/parley-rt/parley"
+)
+
+// A message's record: flags, time, the log's bytes with it, then from and except
+// where the flags say so, then the data.
+const (
+	flagBinary = 1 << iota
+	flagFrom
+	flagExcept
+
+	recordHeader = 1 + 8 + 8
+)
+
+var errRecord = errors.New("disklayer: damaged record")
+
+// mark is a place in a log with what trimming has to know of it.
+type mark struct {
+	seq   uint64
+	time  int64  // of the message, Unix time in nanoseconds
+	bytes uint64 // of data that the log took up to and with the message
+}
+
+func recordSize(e *parley.Envelope) int {
+	n := recordHeader + len(e.Data)
+	if !e.From.IsZero() {
+		n += 2 + len(e.From.Name())
+	}
+	if e.Except != (parley.ConnID{}) {
+		n += len(e.Except)
+	}
+	return n
+}
+
+// putRecord fills b, which has room for exactly the record.
+func putRecord(b []byte, e *parley.Envelope, at mark) {
+	b = b[:0]
+	var flags byte
+	if e.Binary {
+		flags |= flagBinary
+	}
+	if !e.From.IsZero() {
+		flags |= flagFrom
+	}
+	if e.Except != (parley.ConnID{}) {
+		flags |= flagExcept
+	}
+	b = append(b, flags)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.time))
+	b = binary.BigEndian.AppendUint64(b, at.bytes)
+	if flags&flagFrom != 0 {
+		b = appendAddress(b, e.From)
+	}
+	if flags&flagExcept != 0 {
+		b = append(b, e.Except[:]...)
+	}
+	_ = append(b, e.Data...)
+}
+
+// markOf returns what a record says of its message's place.
+func markOf(seq uint64, record []byte) (mark, error) {
+	if len(record) < recordHeader {
+		return mark{}, errRecord
+	}
+	return mark{seq, int64(binary.BigEndian.Uint64(record[1:])), binary.BigEndian.Uint64(record[9:])}, nil
+}
+
+// parseRecord returns the envelope in a record, which it does not keep.
+func parseRecord(record []byte, to parley.Address, at parley.Cursor) (parley.Envelope, error) {
+	place, err := markOf(at.Seq, record)
+	if err != nil {
+		return parley.Envelope{}, err
+	}
+	e := parley.Envelope{
+		Message: parley.Message{Binary: record[0]&flagBinary != 0, To: to, Time: time.Unix(0, place.time), Cursor: at},
+		Prev:    at.Seq - 1,
+	}
+	rest, ok := record[recordHeader:], true
+	if record[0]&flagFrom != 0 {
+		if e.From, rest, ok = cutAddress(rest); !ok {
+			return e, errRecord
+		}
+	}
+	if record[0]&flagExcept != 0 {
+		if len(rest) < len(e.Except) {
+			return e, errRecord
+		}
+		rest = rest[copy(e.Except[:], rest):]
+	}
+	e.Data = append(make([]byte, 0, len(rest)), rest...)
+	return e, nil
+}
+
+// bookkeeping is what is stored of a log besides its messages.
+type bookkeeping struct {
+	head  mark // of the newest message, at the time of writing
+	first mark // of the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
+}
+
+const bookkeepingSize = 6 * 8
+
+func (k bookkeeping) append(b []byte) []byte {
+	for _, m := range []mark{k.head, k.first} {
+		b = binary.BigEndian.AppendUint64(b, m.seq)
+		b = binary.BigEndian.AppendUint64(b, uint64(m.time))
+		b = binary.BigEndian.AppendUint64(b, m.bytes)
+	}
+	return b
+}
+
+func parseBookkeeping(b []byte) (k bookkeeping, err error) {
+	if len(b) != bookkeepingSize {
+		return k, errRecord
+	}
+	for i, m := range []*mark{&k.head, &k.first} {
+		at := b[24*i:]
+		*m = mark{binary.BigEndian.Uint64(at), int64(binary.BigEndian.Uint64(at[8:])), binary.BigEndian.Uint64(at[16:])}
+	}
+	return k, nil
+}

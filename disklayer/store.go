@@ -1,0 +1,216 @@
+package disklayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/parley-rt/parley"
+)
+
+// store is one opening of the database, until it is closed or fails. Its
+// goroutines: the committer, the finisher, and the keeper.
+type store struct {
+	cfg   *config
+	hubs  *hubs
+	fs    *guardFS
+	db    *pebble.DB
+	epoch uint64
+	floor atomic.Uint64 // places of logs without bookkeeping begin behind it
+
+	logs    logCache
+	queue   queue
+	flights chan *flight
+	free    chan *flight
+	keeper  keeper
+	cursors cursors
+	full    atomic.Pointer[error] // why there is no room; nil while there is
+
+	claimsMu sync.Mutex
+	claims   map[digest]*claim // guarded by claimsMu
+
+	written int          // bytes since space was measured; the committer's
+	using   sync.RWMutex // read-locked while the database is read
+	gone    error        // guarded by using: why it cannot be read any more
+	working sync.WaitGroup
+}
+
+// newStore opens the database. fresh says that it begins a new epoch.
+func newStore(cfg *config, hubs *hubs, fresh bool) (*store, error) {
+	s := &store{
+		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, cfg.fs.PathJoin(cfg.dir, dbDir), cfg.Durability),
+		flights: make(chan *flight, flights), free: make(chan *flight, flights), claims: map[digest]*claim{},
+	}
+	s.logs.init(cfg.TailBytes)
+	s.queue.init()
+	s.keeper.init()
+	s.cursors.init()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.begin(fresh); err != nil {
+		_ = s.discard(err) // it failed
+		return nil, err
+	}
+	s.measure()
+	s.working.Go(s.commitLoop)
+	s.working.Go(s.finishLoop)
+	s.working.Go(s.keepLoop)
+	return s, nil
+}
+
+// open opens the database. It returns errors of changing files too.
+func (s *store) open() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("opening the database: panic: %v", r)
+		}
+	}()
+	db, err := pebble.Open(s.fs.dir, s.pebbleOptions())
+	if failed := s.fs.err(); failed != nil {
+		err = failed
+	}
+	if err != nil {
+		if db != nil {
+			s.db = db
+			_ = s.discard(err) // it failed
+		}
+		if pebble.IsCorruptionError(err) {
+			return fmt.Errorf("the data is damaged: %w", err)
+		}
+		return err
+	}
+	s.db = db
+	return nil
+}
+
+// stop ends the store: what was appended is kept first, unless it failed.
+func (s *store) stop(why error) error {
+	s.keeper.stop()
+	s.queue.close(why)
+	s.working.Wait()
+	err := s.end()
+	return errors.Join(err, s.discard(why))
+}
+
+// discard closes the database once nobody reads it.
+func (s *store) discard(why error) (err error) {
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.gone = why
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("closing the database: panic: %v", r)
+		}
+	}()
+	err = s.db.Close()
+	if failed := s.fs.err(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// enter begins reading the database; leave ends it.
+func (s *store) enter() error {
+	s.using.RLock()
+	if s.gone != nil {
+		defer s.using.RUnlock()
+		return s.gone
+	}
+	return nil
+}
+
+// leave returns err, or why what was read cannot be trusted.
+func (s *store) leave(err error) error {
+	s.using.RUnlock()
+	if failed := s.fs.err(); failed != nil {
+		err = failed
+	}
+	if err != nil {
+		return unavailable("messages cannot be read now", err)
+	}
+	return nil
+}
+
+// health returns why nothing can be kept.
+func (s *store) health() error {
+	if err := s.fs.err(); err != nil {
+		return err
+	}
+	if full := s.full.Load(); full != nil {
+		return *full
+	}
+	return nil
+}
+
+// append queues an envelope for the log of its address.
+func (s *store) append(ctx context.Context, e parley.Envelope, keep parley.Retention, done func(parley.Sent, error)) error {
+	if err := s.health(); err != nil {
+		return unavailable("messages cannot be kept now", err)
+	}
+	it := item{e: e, done: done, keep: keep}
+	if e.Key != "" {
+		it.claim = &claim{key: keySum(e.To, e.Key)}
+		it.sum = dataSum(&e)
+		it.claim.sum = it.sum
+	}
+	var err error
+	if it.log, err = s.log(e.To); err != nil {
+		return err
+	}
+	if err = s.queue.push(ctx, &it); err != nil {
+		s.logs.unpin(it.log)
+	}
+	return err
+}
+
+// head returns the place of an address's newest message that is safe.
+func (s *store) head(of parley.Address) (parley.Cursor, error) {
+	l, err := s.log(of)
+	if err != nil {
+		return parley.Cursor{}, err
+	}
+	defer s.logs.unpin(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return parley.Cursor{Epoch: s.epoch, Seq: s.readable(l).seq}, nil
+}
+
+// run has the committer do a job, and waits until it is done.
+func (s *store) run(sync bool, change func(*pebble.Batch)) error {
+	j := job{run: change, sync: sync, done: make(chan struct{})}
+	if !s.queue.add(j) {
+		return parley.ErrClosed
+	}
+	<-j.done
+	return s.fs.err()
+}
+
+// unavailable returns an error with that code, and why.
+func unavailable(text string, why error) error {
+	e := &parley.Error{Code: parley.Unavailable, Message: text}
+	if why == nil {
+		return e
+	}
+	return fmt.Errorf("%w (%w)", e, why)
+}
+
+// pebbleLog is the database's logger.
+type pebbleLog struct {
+	log *slog.Logger
+	fs  *guardFS
+}
+
+func (p pebbleLog) Infof(format string, args ...any) { p.log.Debug(fmt.Sprintf(format, args...)) }
+func (p pebbleLog) Errorf(format string, args ...any) {
+	if p.fs.err() == nil {
+		p.log.Error("disklayer: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// Fatalf ends the use of the files, and returns: the database is not used on.
+func (p pebbleLog) Fatalf(format string, args ...any) { p.fs.fail(fmt.Errorf(format, args...)) }

@@ -1,0 +1,149 @@
+package disklayer
+
+import (
+	"errors"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/parley-rt/parley"
+)
+
+// sweep goes through all logs and named cursors, a chunk at a time, and drops
+// what is too old.
+type sweep struct {
+	s       *store
+	next    []byte // where the next chunk begins; nil at the beginning
+	expired uint64 // the bucket in which claims were last dropped
+}
+
+// sweepChunk is how many keys are looked at in one step.
+const sweepChunk = 256
+
+// step does the next chunk, and reports whether it was the last one.
+func (w *sweep) step() (over bool, err error) {
+	if w.next == nil {
+		if err := w.forgetClaims(); err != nil {
+			return true, err
+		}
+		w.next = []byte{keyLog}
+	}
+	kind := w.next[0]
+	keys, values, err := w.s.keys(w.next, []byte{kind + 1}, sweepChunk)
+	if err != nil {
+		return true, err
+	}
+	for i, key := range keys {
+		if kind == keyLog {
+			err = errors.Join(err, w.log(key, values[i]))
+		} else {
+			err = errors.Join(err, w.cursor(key, values[i]))
+		}
+	}
+	switch {
+	case len(keys) == sweepChunk:
+		w.next = append(keys[len(keys)-1], 0)
+	case kind == keyLog:
+		w.next = []byte{keyCursor}
+	default:
+		w.next = nil
+	}
+	return w.next == nil, err
+}
+
+// keys returns the first keys of a range, with their values.
+func (s *store) keys(from, to []byte, limit int) (keys, values [][]byte, err error) {
+	if err := s.enter(); err != nil {
+		return nil, nil, err
+	}
+	err = func() error {
+		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		if err != nil {
+			return err
+		}
+		for ok := it.First(); ok && len(keys) < limit; ok = it.Next() {
+			keys = append(keys, append([]byte(nil), it.Key()...))
+			values = append(values, append([]byte(nil), it.Value()...))
+		}
+		return it.Close()
+	}()
+	return keys, values, s.leave(err)
+}
+
+// forgetClaims drops dedup keys whose window is over.
+func (w *sweep) forgetClaims() error {
+	bucket := w.s.bucket(w.s.cfg.now().UnixNano())
+	if bucket == w.expired {
+		return nil
+	}
+	w.expired = bucket
+	return w.s.run(false, func(b *pebble.Batch) { _ = b.DeleteRange(dedupStart(0), dedupStart(bucket-1), nil) })
+}
+
+// log trims a log that may have messages too old, and drops the bookkeeping of
+// one that had none for long.
+func (w *sweep) log(key, value []byte) error {
+	a, _, ok := cutAddress(key[1:])
+	k, err := parseBookkeeping(value)
+	if !ok || err != nil {
+		return errRecord
+	}
+	keep, ok := w.s.hubs.retention(a)
+	now := w.s.cfg.now()
+	if !ok || k.first.time != 0 && k.first.time >= now.Add(-keep.Age).UnixNano() {
+		return nil
+	}
+	if err := w.s.trim(a); err != nil {
+		return err
+	}
+	if k.head.time < now.Add(-dropAfter(keep)).UnixNano() {
+		return w.drop(a, keep)
+	}
+	return nil
+}
+
+// dropAfter is for how long after its last message a log keeps its bookkeeping.
+func dropAfter(keep parley.Retention) time.Duration {
+	if keep.Age > 1<<61 {
+		return keep.Age
+	}
+	return 2 * keep.Age
+}
+
+// drop deletes a log's bookkeeping, if it was not used for long.
+func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
+	s := w.s
+	if named, err := s.namedCursors(a, keep); err != nil || len(named) > 0 {
+		return err
+	}
+	l, err := s.log(a)
+	if err != nil {
+		return err
+	}
+	defer s.logs.unpin(l)
+	before := s.cfg.now().Add(-dropAfter(keep)).UnixNano()
+	return s.run(false, func(b *pebble.Batch) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !l.stored || !l.emptyLocked() || l.head.time >= before {
+			return
+		}
+		l.stored = false
+		s.raiseFloor(b, l.head.seq)
+		_ = b.DeleteRange(messageKey(a, 0), messageKey(a, l.head.seq+1), nil)
+		_ = b.Delete(addressKey(keyLog, a), nil)
+	})
+}
+
+// cursor drops a named cursor that was not moved for long.
+func (w *sweep) cursor(key, value []byte) error {
+	a, name, ok := cutAddress(key[1:])
+	at, err := parseNamed(value)
+	if !ok || err != nil {
+		return errRecord
+	}
+	keep, ok := w.s.hubs.retention(a)
+	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() || w.s.cursors.waiting(a, string(name)) {
+		return nil
+	}
+	return w.s.run(false, func(b *pebble.Batch) { _ = b.Delete(key, nil) })
+}
