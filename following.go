@@ -13,20 +13,35 @@ type following struct {
 	socket.Follower
 	conn   *Conn
 	member *membership
-	device string
-	after  socket.Position // what a page is wanted behind
-	next   *following      // in the hub's queue of readers
+	device *string    // nil for the one without a name
+	next   *following // in the hub's queue of readers
+}
+
+// newFollowing makes a membership that follows its address' log, which the loop
+// does not know yet.
+func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
+	f := &following{conn: c, member: m}
+	if options.Device != "" {
+		f.device = &options.Device
+	}
+	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
+	return f
 }
 
 // Read queues the membership for a page. The loop calls it.
-func (f *following) Read(after socket.Position) {
-	f.after = after
-	f.conn.Hub().readers.add(f)
+func (f *following) Read() { f.conn.Hub().readers.add(f) }
+
+// deviceName returns the name of the named cursor.
+func (f *following) deviceName() string {
+	if f.device == nil {
+		return ""
+	}
+	return *f.device
 }
 
 // Acked moves the device's cursor. The loop calls it.
 func (f *following) Acked(at socket.Position) {
-	f.conn.Hub().link.Advance(f.member.topic.address(), f.device, Cursor(at))
+	f.conn.Hub().link.Advance(f.member.topic.address(), f.deviceName(), Cursor(at))
 }
 
 // begin has messages flow, from where the options say.
@@ -89,7 +104,7 @@ func (f *following) acknowledged(ctx context.Context) (Cursor, error) {
 	if err != nil {
 		return Cursor{}, err
 	}
-	if at, known := cursors[f.device]; known {
+	if at, known := cursors[f.deviceName()]; known {
 		return at, nil
 	}
 	var furthest Cursor
@@ -110,7 +125,7 @@ const (
 // turn reads a page, and has the loop hand it over.
 func (f *following) turn() {
 	hub, of := f.conn.Hub(), f.member.topic.address()
-	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.after), PageLimit{pageMessages, pageBytes})
+	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), PageLimit{pageMessages, pageBytes})
 	hub.readers.note(hub, err)
 	if err != nil {
 		f.answer(&socket.Page{Failed: true})

@@ -157,36 +157,40 @@ func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 func (c *Conn) enroll(to Address, options *JoinOptions) (f *following, joined bool, err error) {
 	c.order.Lock()
 	defer c.order.Unlock()
-	m, err := c.enter(to)
-	if m == nil {
+	m, f, err := c.enter(to, options)
+	switch {
+	case m == nil:
 		return nil, false, err
-	}
-	if c.Hub().keep.find(to) == nil {
+	case f == nil:
 		return nil, true, sendError(m.Join())
 	}
-	return m.following(c, options), true, nil
+	return f, true, nil
 }
 
 // enter makes a membership that the loop does not know yet; nil where there is
 // one, or none may be.
-func (c *Conn) enter(to Address) (*membership, error) {
+func (c *Conn) enter(to Address, options *JoinOptions) (m *membership, f *following, err error) {
 	hub := c.Hub()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.left {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	found, n := c.joined.find(to)
 	if found != nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if limit := hub.opts.Limits.Memberships; n >= limit {
-		return nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
+		return nil, nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
 	}
-	m := &membership{topic: hub.table.hold(to, c.proto())}
-	m.Init(&c.sock, &m.topic.Topic)
+	m = &membership{topic: hub.table.hold(to, c.proto())}
+	if hub.keep.find(to) != nil {
+		f = newFollowing(c, m, options)
+	} else {
+		m.Init(&c.sock, &m.topic.Topic)
+	}
 	c.joined.add(m, n)
-	return m, nil
+	return m, f, nil
 }
 
 // Leave ends the membership of a group or of [Everyone], if there is one.

@@ -9,14 +9,6 @@ type membership struct {
 	next  *membership
 }
 
-// following makes a membership, which the loop does not know yet, follow its
-// address' log.
-func (m *membership) following(c *Conn, options *JoinOptions) *following {
-	f := &following{conn: c, member: m, device: options.Device}
-	m.Follow(&f.Follower)
-	return f
-}
-
 // memberships are those of one connection: a list while they are few, then a map.
 type memberships struct {
 	few  *membership

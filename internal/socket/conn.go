@@ -37,7 +37,6 @@ type Conn struct {
 	closeCode  uint16
 	head, tail int32 // this round's output: indexes of loop.nodes, from 1
 	place      place
-	pending    int        // bytes of this round's output, with entryCost for each piece
 	followers  *followers // nil unless it follows logs
 
 	// Shared.

@@ -8,9 +8,9 @@ type Position struct{ Epoch, Seq uint64 }
 // Source is where a follower's messages come from while it is not live. Its methods
 // are called by the loop, and must not block, nor post to one.
 type Source interface {
-	// Read asks for the messages behind a position. It is answered by one
+	// Read asks for the messages behind Follower.At. It is answered by one
 	// Membership.Turn.
-	Read(after Position)
+	Read()
 	// Acked says that the peer acknowledged what was written up to a position.
 	Acked(at Position)
 }
@@ -42,17 +42,24 @@ const (
 type Following struct {
 	Source Source
 	At     Position // messages behind it are wanted
-	Head   bool     // At is the log's head, as read after Init: there is nothing behind it
+	Head   bool     // At is the log's head, as read after Follow: there is nothing behind it
 	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection
 	Values bool     // the topic is of values; a message counts as written when Handled says so
 }
 
-// Follow makes a membership, after Init, one that follows a log. It is started with
-// Begin instead of Join.
-func (m *Membership) Follow(f *Follower) { m.follower = f }
+// Follow is Init for a membership that follows a log, as all of its topic do. It is
+// started with Begin instead of Join.
+func (m *Membership) Follow(f *Follower, c *Conn, t *Topic) {
+	m.follower = f
+	m.Init(c, t)
+}
+
+// At returns the position behind which the source was asked to read. Only between
+// Source.Read and Membership.Turn.
+func (f *Follower) At() Position { return f.at }
 
 // Begin starts a membership that follows a log. How it does is found out between
-// Init and Begin: what is published meanwhile is not missed.
+// Follow and Begin: what is published meanwhile is not missed.
 func (m *Membership) Begin(how Following) error {
 	f := m.follower
 	f.source, f.at, f.pongs, f.handled = how.Source, how.At, how.Pongs, how.Values
@@ -115,6 +122,7 @@ type followers struct {
 	asked       bool        // a page is on its way: one at a time
 	starved     bool        // the handler has no room
 	listed      bool        // in Loop.askers
+	output      int         // bytes of this round's, with entryCost for each piece
 	pinging     bool        // a numbered ping is not answered yet
 	number      uint8       // of that ping
 	acks        *Membership // whose messages pongs acknowledge
@@ -136,12 +144,18 @@ func (l *Loop) begin(m *Membership) {
 	}
 }
 
+// partLog is what a part of a log's topic has besides.
+type partLog struct {
+	head Position // of the last message that came by; owned by the loop
+	gap  Position // of the last one that found no room; guarded by the mailbox' mu
+}
+
 // passed reports whether the part saw a message behind a position. Where it saw
 // one of another epoch it cannot say: reading once more tells.
 func (p *part) passed(at Position) bool {
-	head := p.head
+	head := p.log.head
 	if head != (Position{}) && head.Epoch != at.Epoch {
-		p.head = Position{}
+		p.log.head = Position{}
 		return true
 	}
 	return head.Seq > at.Seq
@@ -195,7 +209,7 @@ func (fs *followers) ask(c *Conn) {
 	m := fs.pop()
 	m.follower.state = followerReads
 	fs.asked = true
-	m.follower.source.Read(m.follower.at)
+	m.follower.source.Read()
 }
 
 func (fs *followers) pop() *Membership {

@@ -4,7 +4,7 @@ package socket
 // followers of their topic that are live.
 func (l *Loop) publishKept(run []post) {
 	p, last := run[0].part, &run[len(run)-1]
-	p.head = last.at
+	p.log.head = last.at
 	if len(p.members) == 0 {
 		return
 	}
@@ -93,7 +93,7 @@ func (l *Loop) handOverValue(m *Membership, p *post) {
 // fits reports whether a connection takes some frames within the bound of what may
 // wait for it; where nothing does, one frame of any size.
 func (l *Loop) fits(c *Conn, data []byte, frames int) bool {
-	waits := c.pending
+	waits := c.followers.output
 	if o := c.out.Load(); o != nil {
 		waits += o.size()
 	}
@@ -104,8 +104,8 @@ func (l *Loop) fits(c *Conn, data []byte, frames int) bool {
 // that miss them read.
 func (l *Loop) lost(gaps []gap) {
 	for _, g := range gaps {
-		if p := g.part; p.head.Epoch != g.at.Epoch || p.head.Seq < g.at.Seq {
-			p.head = g.at
+		if head := &g.part.log.head; head.Epoch != g.at.Epoch || head.Seq < g.at.Seq {
+			*head = g.at
 		}
 		for _, m := range g.part.members {
 			f := m.follower

@@ -90,10 +90,10 @@ func (m *mailbox) offer(p post) error {
 		m.posts = append(m.posts, p)
 		m.cost += cost
 	default:
-		if p.part.gap == (Position{}) {
+		if p.part.log.gap == (Position{}) {
 			m.gaps = append(m.gaps, gap{part: p.part})
 		}
-		p.part.gap = p.at
+		p.part.log.gap = p.at
 	}
 	m.ready = len(m.posts)
 	m.mu.Unlock()
@@ -108,7 +108,7 @@ func (m *mailbox) takeGaps() []gap {
 	gaps := m.gaps
 	m.gaps = nil
 	for i := range gaps {
-		gaps[i].at, gaps[i].part.gap = gaps[i].part.gap, Position{}
+		gaps[i].at, gaps[i].part.log.gap = gaps[i].part.log.gap, Position{}
 	}
 	return gaps
 }

@@ -20,7 +20,9 @@ func (l *Loop) output(c *Conn, data []byte) {
 		l.nodes[c.tail-1].next = at
 	}
 	c.tail = at
-	c.pending += len(data) + entryCost
+	if fs := c.followers; fs != nil {
+		fs.output += len(data) + entryCost
+	}
 }
 
 // flush ends a round: one write for each connection with output.
@@ -42,7 +44,10 @@ func (l *Loop) flush() {
 
 func (l *Loop) flushConn(c *Conn) {
 	at := c.head
-	c.head, c.tail, c.pending = 0, 0, 0
+	c.head, c.tail = 0, 0
+	if fs := c.followers; fs != nil {
+		fs.output = 0
+	}
 	if at == 0 {
 		return
 	}

@@ -15,9 +15,8 @@ type part struct {
 	next    *part
 	loop    *Loop
 	count   atomic.Int32  // members here or on their way
+	log     *partLog      // nil unless the topic is a log's
 	members []*Membership // owned by the loop
-	head    Position      // of the last message that came by, where the topic is a log's; owned by the loop
-	gap     Position      // of the last one that found no room; guarded by the mailbox' mu
 }
 
 // Membership is one connection's in one topic. The zero value is for Init;
@@ -38,7 +37,7 @@ const (
 func (t *Topic) all() *part { return t.parts.Load() }
 
 // on returns the part on a loop, which it adds if there is none.
-func (t *Topic) on(l *Loop) *part {
+func (t *Topic) on(l *Loop, follows bool) *part {
 	for {
 		first := t.parts.Load()
 		for p := first; p != nil; p = p.next {
@@ -47,6 +46,9 @@ func (t *Topic) on(l *Loop) *part {
 			}
 		}
 		p := &part{next: first, loop: l}
+		if follows {
+			p.log = &partLog{}
+		}
 		if t.parts.CompareAndSwap(first, p) {
 			return p
 		}
@@ -56,7 +58,7 @@ func (t *Topic) on(l *Loop) *part {
 // Init makes m a membership of c in t, which counts from now on. Each Init needs
 // one Leave, or one Forget after the end of the connection.
 func (m *Membership) Init(c *Conn, t *Topic) {
-	m.conn, m.part = c, t.on(c.loop)
+	m.conn, m.part = c, t.on(c.loop, m.follower != nil)
 	m.part.count.Add(1)
 }
 

@@ -1,0 +1,188 @@
+package layertest_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/parley-rt/parley"
+)
+
+// strange is a layer that is as unlike a memory layer as it may be: there are
+// gaps between its places, results and messages come late and apart from each
+// other, and it survives the end of its links.
+type strange struct {
+	kept  parley.Layer
+	mu    sync.Mutex // guards links
+	links []*strangeLink
+}
+
+// strangeLink is a hub's end of a strange layer.
+type strangeLink struct {
+	parley.Link
+	hub     strangeHub
+	results *late
+}
+
+// strangeHub is a hub as the layer below sees it.
+type strangeHub struct {
+	parley.Local
+	handed *late
+}
+
+const gap, offset = 7, 3
+
+// outer returns a Seq of the strange layer.
+func outer(seq uint64) uint64 { return seq*gap + offset }
+
+func outerCursor(c parley.Cursor) parley.Cursor {
+	if !c.IsZero() {
+		c.Seq = outer(c.Seq)
+	}
+	return c
+}
+
+// innerCursor returns a place of the layer below.
+func innerCursor(c parley.Cursor) parley.Cursor {
+	switch {
+	case c.Seq > 1<<63:
+	case c.Seq <= offset:
+		c.Seq = 0
+	default:
+		c.Seq = (c.Seq - offset + gap - 1) / gap
+	}
+	return c
+}
+
+func outerEnvelope(e parley.Envelope) parley.Envelope {
+	e.Cursor, e.Prev = outerCursor(e.Cursor), outer(e.Prev)
+	return e
+}
+
+func (s *strange) Attach(local parley.Local) parley.Link {
+	hub := strangeHub{local, new(late)}
+	l := &strangeLink{s.kept.Attach(hub), hub, new(late)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links = append(s.links, l)
+	return l
+}
+
+// reopen has no link told anything any more, and returns a layer of the same
+// logs.
+func (s *strange) reopen() parley.Layer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.links {
+		l.results.kill()
+		l.hub.handed.kill()
+		_ = l.Close()
+	}
+	s.links = nil
+	return s
+}
+
+func (h strangeHub) Deliver(ctx context.Context, e parley.Envelope) error {
+	if e.Cursor.IsZero() {
+		return h.Local.Deliver(ctx, e)
+	}
+	h.handed.do(func() { _ = h.Local.Deliver(ctx, outerEnvelope(e)) })
+	return nil
+}
+
+func (l *strangeLink) Append(ctx context.Context, e parley.Envelope, done func(parley.Sent, error)) error {
+	return l.Link.Append(ctx, e, func(s parley.Sent, err error) {
+		s.Cursor = outerCursor(s.Cursor)
+		l.results.do(func() { done(s, err) })
+	})
+}
+
+func (l *strangeLink) Head(ctx context.Context, of parley.Address) (parley.Cursor, error) {
+	c, err := l.Link.Head(ctx, of)
+	return outerCursor(c), err
+}
+
+func (l *strangeLink) ReadAfter(ctx context.Context, of parley.Address, after parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
+	p, err := l.Link.ReadAfter(ctx, of, innerCursor(after), limit)
+	return outerPage(p), err
+}
+
+func (l *strangeLink) ReadBefore(ctx context.Context, of parley.Address, before parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
+	p, err := l.Link.ReadBefore(ctx, of, innerCursor(before), limit)
+	return outerPage(p), err
+}
+
+func outerPage(p parley.Page) parley.Page {
+	p.Cursor = outerCursor(p.Cursor)
+	for i, e := range p.Messages {
+		p.Messages[i] = outerEnvelope(e)
+	}
+	return p
+}
+
+func (l *strangeLink) Cursors(ctx context.Context, of parley.Address) (map[string]parley.Cursor, error) {
+	named, err := l.Link.Cursors(ctx, of)
+	for name, c := range named {
+		named[name] = outerCursor(c)
+	}
+	return named, err
+}
+
+func (l *strangeLink) Advance(of parley.Address, name string, to parley.Cursor) {
+	l.Link.Advance(of, name, innerCursor(to))
+}
+
+func (l *strangeLink) Close() error {
+	err := l.Link.Close()
+	l.results.wait()
+	l.hub.handed.wait()
+	return err
+}
+
+// late calls functions in order, some time after.
+type late struct {
+	mu      sync.Mutex // guards what follows; calls are added with it held
+	running bool
+	dead    bool
+	queue   []func()
+	calls   sync.WaitGroup
+}
+
+func (l *late) do(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, f)
+	if !l.running {
+		l.running = true
+		l.calls.Go(l.run)
+	}
+}
+
+func (l *late) run() {
+	for {
+		for range 10 {
+			runtime.Gosched()
+		}
+		l.mu.Lock()
+		queue := l.queue
+		l.queue = nil
+		if l.dead || len(queue) == 0 {
+			l.running = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		for _, f := range queue {
+			f()
+		}
+	}
+}
+
+// kill drops what was not called yet.
+func (l *late) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+}
+
+func (l *late) wait() { l.calls.Wait() }
