@@ -1,12 +1,15 @@
 package crash_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,32 +36,44 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestBroken has each broken build found out, for what is broken.
+// TestBroken has each broken build found out, for what is broken, and the same
+// build found sound while nothing is.
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[string]history.Kind{
+		"":                  "",
 		"resume-off-by-one": history.Lost,
 		"dedup-off":         history.KeptTwice,
 		"epoch-ignored":     history.NotTold,
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(cmp.Or(fault, "none"), func(t *testing.T) {
 			t.Parallel()
 			_, found := play(t, crash.Config{
 				Server: build(t, broken), Env: []string{"PARLEY_FAULT=" + fault},
-				Kills: 3, Restores: 1, Senders: 20, Receivers: 40, Patience: 2 * time.Second,
+				Kills: 3, Restores: 1, Senders: 20, Receivers: 40, Patience: 5 * time.Second,
 			})
-			if kinds := history.Kinds(found); !slices.Contains(kinds, want) {
+			if want == "" {
+				show(t, found)
+			} else if kinds := history.Kinds(found); !slices.Contains(kinds, want) {
 				t.Errorf("found %q, want %q among them", kinds, want)
 			}
 		})
 	}
 }
 
-// TestBrokenNot has the broken build found sound while nothing of it is broken.
-func TestBrokenNot(t *testing.T) {
+// TestServerEnds has a run end that has no server.
+func TestServerEnds(t *testing.T) {
 	t.Parallel()
-	_, found := play(t, crash.Config{Server: build(t, broken), Kills: 3, Restores: 1, Senders: 20, Receivers: 40, Patience: time.Minute})
-	show(t, found)
+	name, err := exec.LookPath("false")
+	if err != nil {
+		t.Skip(err)
+	}
+	report, err := crash.Run(t.Context(), crash.Config{
+		Server: name, Dir: directory(t), Kills: 1, Senders: 1, Receivers: 4, Patience: time.Minute, Log: t.Logf,
+	})
+	if err == nil || !strings.Contains(err.Error(), "ended by itself") {
+		t.Errorf("got %+v, %v, want an error about the server", report, err)
+	}
 }
 
 // play does a run. What it leaves behind stays where the test fails.
@@ -89,7 +104,9 @@ func directory(t *testing.T) string {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the server's log: %s, and its data beside it", filepath.Join(dir, crash.LogName))
+			name := filepath.Join(dir, crash.LogName)
+			log, err := os.ReadFile(name)
+			t.Logf("the data is left in %s, %v; %s ends so:\n%s", dir, err, name, log[max(0, len(log)-2000):])
 			return
 		}
 		if err := os.RemoveAll(dir); err != nil {

@@ -19,6 +19,8 @@ type receiver struct {
 	user    string
 	rng     *rand.Rand
 	absent  bool      // it joins, and then stays away to the end
+	forgets bool      // it has no cursor of the user's messages, but a device
+	slow    bool      // it stops reading at times, and the kernel holds little for it
 	members []*member // the user's first
 	pending int       // how many of them did not join for the first time yet
 }
@@ -38,14 +40,17 @@ func (r *run) newReceivers() []*receiver {
 	for i := range r.cfg.Receivers {
 		v := &receiver{
 			run: r, name: fmt.Sprintf("receiver %d", i), user: r.world.users[i%len(r.world.users)],
-			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20,
+			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20, slow: i%7 == 0,
 		}
+		// Nobody else acknowledges for a user who has one receiver.
+		v.forgets = i%5 == 0 && i < len(r.world.users) && i+len(r.world.users) >= r.cfg.Receivers
 		v.add(parley.User(v.user))
 		for _, group := range r.world.groups {
 			if v.absent || v.rng.IntN(8) == 0 {
 				v.add(group)
 			}
 		}
+		v.members[0].Acknowledges = v.forgets
 		v.pending = len(v.members)
 		r.joined.Add(1)
 		all = append(all, v)
@@ -78,8 +83,17 @@ func (v *receiver) done() bool {
 
 // receive returns once all has come, or ctx ends.
 func (v *receiver) receive(ctx context.Context) {
+	defer func() {
+		if v.pending > 0 {
+			v.run.joined.Done()
+		}
+	}()
 	for ctx.Err() == nil && !v.done() {
-		c, err := dial(ctx, v.node.addr())
+		connect := dial
+		if v.slow {
+			connect = dialNarrow
+		}
+		c, err := connect(ctx, v.node.addr())
 		if err != nil {
 			v.rest(10*time.Millisecond, nil)
 			continue
@@ -125,8 +139,14 @@ func (v *receiver) session(c *client) error {
 		default:
 			v.noteMessage(e)
 		}
-		if v.pending == 0 && !isClosed(v.ending) && (v.absent || v.rng.IntN(500) == 0) {
+		if v.pending > 0 || isClosed(v.ending) {
+			continue
+		}
+		if v.absent || v.rng.IntN(500) == 0 {
 			return errCut
+		}
+		if v.slow && v.rng.IntN(50) == 0 {
+			v.rest(upTo(v.rng, 300*time.Millisecond), v.ending)
 		}
 	}
 	return nil
@@ -137,7 +157,10 @@ func (v *receiver) joinAll(c *client) error {
 	for i, m := range v.members {
 		m.joined = false
 		r := ops.Request{Op: ops.Join, To: m.Address, After: m.cursor}
-		if i == 0 {
+		switch {
+		case i == 0 && v.forgets:
+			r = ops.Request{Op: ops.Hello, User: v.user, Device: v.name}
+		case i == 0:
 			r = ops.Request{Op: ops.Hello, User: v.user, After: m.cursor}
 		}
 		requests = append(requests, r)

@@ -25,7 +25,14 @@ func gets(cursor parley.Cursor, id ID) Event { return Event{Cursor: cursor, ID: 
 
 // view begins with a join of the empty log.
 func view(receiver string, events ...Event) View {
-	return View{receiver, room, append([]Event{joins(parley.Cursor{}, at(0), false)}, events...)}
+	return View{Receiver: receiver, Address: room, Events: append([]Event{joins(parley.Cursor{}, at(0), false)}, events...)}
+}
+
+// acks is a view of a receiver that acknowledges.
+func acks(events ...Event) View {
+	v := view("acks", events...)
+	v.Acknowledges = true
+	return v
 }
 
 func sent(id ID, accepted ...Acceptance) Send { return Send{ID: id, To: room, Accepted: accepted} }
@@ -60,34 +67,37 @@ func TestOneLife(t *testing.T) {
 	}{
 		"all well":  {three(), []View{all(), all()}, nil},
 		"a resume":  {three(), []View{all(), view("r", gets(at(1), a), joins(at(1), at(1), false), gets(at(2), b), gets(at(3), c))}, nil},
-		"came late": {three(), []View{all(), {"late", room, []Event{joins(parley.Cursor{}, at(2), false), gets(at(3), c)}}}, nil},
+		"came late": {three(), []View{all(), {Receiver: "late", Address: room, Events: []Event{joins(parley.Cursor{}, at(2), false), gets(at(3), c)}}}, nil},
 
-		"lost at one":             {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},
-		"the last lost at one":    {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b))}, []Kind{Lost}},
-		"the first lost at one":   {three(), []View{all(), view("r", gets(at(2), b), gets(at(3), c))}, []Kind{Lost}},
-		"lost at a resume":        {three(), []View{all(), view("r", gets(at(1), a), joins(at(1), at(1), false), gets(at(3), c))}, []Kind{Lost}},
-		"lost at all":             {three(), []View{view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},
-		"never joined":            {three(), []View{all(), {"never", room, nil}}, []Kind{Lost}},
-		"repeated":                {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
-		"repeated by a resume":    {three(), []View{view("r", gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
-		"out of order":            {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c), gets(at(2), b))}, []Kind{Disordered}},
-		"before the join":         {three(), []View{all(), {"r", room, []Event{gets(at(1), a), joins(parley.Cursor{}, at(1), false), gets(at(2), b), gets(at(3), c)}}}, []Kind{Disordered}},
-		"never sent":              {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), NewID(8, 1)))}, []Kind{Invented}},
-		"changed on the way":      {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), 0))}, []Kind{Invented}},
-		"sent elsewhere":          {changed(2, func(s *Send) { s.To = parley.Group("other") }), []View{all()}, []Kind{Invented, Lost}},
-		"two orders":              {three(), []View{all(), view("r", gets(at(1), b), gets(at(2), a), gets(at(3), c))}, []Kind{Conflicting}},
-		"kept twice":              {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), a))}, []Kind{KeptTwice}},
-		"against the calls":       {changed(0, func(s *Send) { s.Accepted[0].Cursor = at(4) }), []View{view("r", gets(at(2), b), gets(at(3), c), gets(at(4), a))}, []Kind{SenderOrder}},
-		"after a failure":         {changed(0, func(s *Send) { s.Accepted[0].Cursor, s.Failed = at(4), true }), []View{view("r", gets(at(2), b), gets(at(3), c), gets(at(4), a))}, nil},
-		"another cursor":          {changed(2, func(s *Send) { s.Accepted[0].Cursor = at(4) }), []View{all()}, []Kind{Misplaced}},
-		"another's cursor":        {changed(2, func(s *Send) { s.Accepted[0].Cursor = at(1) }), []View{all()}, []Kind{Misplaced}},
-		"told two places":         {changed(2, func(s *Send) { s.Accepted = append(s.Accepted, accepted(at(4), 4)) }), []View{all()}, []Kind{Misplaced}},
-		"told one place twice":    {changed(2, func(s *Send) { s.Accepted = append(s.Accepted, accepted(at(3), 4)) }), []View{all()}, nil},
-		"never settled":           {changed(2, func(s *Send) { s.Accepted = nil }), []View{all()}, []Kind{Unsettled}},
-		"refused":                 {changed(2, func(s *Send) { s.Accepted, s.Refused = nil, "conflict" }), []View{all()}, []Kind{Refused}},
-		"missed, but nothing was": {three(), []View{view("r", gets(at(1), a), joins(at(1), at(0), true), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{ToldWrongly}},
-		"unknown epoch":           {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b), gets(at2(3), c))}, []Kind{Lost, WrongEpoch}},
-		"accepted in no epoch":    {changed(2, func(s *Send) { s.Accepted[0].Cursor = at2(3) }), []View{all()}, []Kind{WrongEpoch}},
+		"got again":                 {three(), []View{acks(gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))}, nil},
+		"got not again":             {three(), []View{all(), acks(gets(at(1), a), joins(at(1), at(2), false), gets(at(3), c))}, []Kind{Lost}},
+		"got again, once too often": {three(), []View{acks(gets(at(1), a), joins(at(1), at(0), false), gets(at(1), a), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
+		"lost at one":               {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},
+		"the last lost at one":      {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b))}, []Kind{Lost}},
+		"the first lost at one":     {three(), []View{all(), view("r", gets(at(2), b), gets(at(3), c))}, []Kind{Lost}},
+		"lost at a resume":          {three(), []View{all(), view("r", gets(at(1), a), joins(at(1), at(1), false), gets(at(3), c))}, []Kind{Lost}},
+		"lost at all":               {three(), []View{view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},
+		"never joined":              {three(), []View{all(), {Receiver: "never", Address: room}}, []Kind{Lost}},
+		"repeated":                  {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
+		"repeated by a resume":      {three(), []View{view("r", gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
+		"out of order":              {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c), gets(at(2), b))}, []Kind{Disordered}},
+		"before the join":           {three(), []View{all(), {Receiver: "r", Address: room, Events: []Event{gets(at(1), a), joins(parley.Cursor{}, at(1), false), gets(at(2), b), gets(at(3), c)}}}, []Kind{Disordered}},
+		"never sent":                {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), NewID(8, 1)))}, []Kind{Invented}},
+		"changed on the way":        {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), 0))}, []Kind{Invented}},
+		"sent elsewhere":            {changed(2, func(s *Send) { s.To = parley.Group("other") }), []View{all()}, []Kind{Invented, Lost}},
+		"two orders":                {three(), []View{all(), view("r", gets(at(1), b), gets(at(2), a), gets(at(3), c))}, []Kind{Conflicting}},
+		"kept twice":                {three(), []View{view("r", gets(at(1), a), gets(at(2), b), gets(at(3), c), gets(at(4), a))}, []Kind{KeptTwice}},
+		"against the calls":         {changed(0, func(s *Send) { s.Accepted[0].Cursor = at(4) }), []View{view("r", gets(at(2), b), gets(at(3), c), gets(at(4), a))}, []Kind{SenderOrder}},
+		"after a failure":           {changed(0, func(s *Send) { s.Accepted[0].Cursor, s.Failed = at(4), true }), []View{view("r", gets(at(2), b), gets(at(3), c), gets(at(4), a))}, nil},
+		"another cursor":            {changed(2, func(s *Send) { s.Accepted[0].Cursor = at(4) }), []View{all()}, []Kind{Misplaced}},
+		"another's cursor":          {changed(2, func(s *Send) { s.Accepted[0].Cursor = at(1) }), []View{all()}, []Kind{Misplaced}},
+		"told two places":           {changed(2, func(s *Send) { s.Accepted = append(s.Accepted, accepted(at(4), 4)) }), []View{all()}, []Kind{Misplaced}},
+		"told one place twice":      {changed(2, func(s *Send) { s.Accepted = append(s.Accepted, accepted(at(3), 4)) }), []View{all()}, nil},
+		"never settled":             {changed(2, func(s *Send) { s.Accepted = nil }), []View{all()}, []Kind{Unsettled}},
+		"refused":                   {changed(2, func(s *Send) { s.Accepted, s.Refused = nil, "conflict" }), []View{all()}, []Kind{Refused}},
+		"missed, but nothing was":   {three(), []View{view("r", gets(at(1), a), joins(at(1), at(0), true), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{ToldWrongly}},
+		"unknown epoch":             {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b), gets(at2(3), c))}, []Kind{Lost, WrongEpoch}},
+		"accepted in no epoch":      {changed(2, func(s *Send) { s.Accepted[0].Cursor = at2(3) }), []View{all()}, []Kind{WrongEpoch}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,6 +135,20 @@ func TestRestored(t *testing.T) {
 			h := &History{Lives: []Life{{Epoch: 1}, {Epoch: 2, Backup: 15}}, Sends: sends}
 			h.Views = append(h.Views, view("r", slices.Concat(before, test.events)...))
 			expect(t, h, test.want)
+		})
+	}
+	for name, test := range map[string]struct {
+		at   Event
+		want []Kind
+	}{
+		"acknowledged in the copy": {joins(at(3), at2(1), false), nil},
+		"acknowledged, and missed": {joins(at(3), at2(1), true), []Kind{Lost}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			resumes := acks(slices.Concat(before, []Event{test.at, gets(at2(2), b), gets(at2(3), d)})...)
+			reads := view("r", slices.Concat(before, tests["all well"].events)...)
+			expect(t, &History{[]Life{{Epoch: 1}, {Epoch: 2, Backup: 15}}, sends, []View{resumes, reads}}, test.want)
 		})
 	}
 	t.Run("the epoch stayed", func(t *testing.T) {

@@ -60,11 +60,12 @@ type Acceptance struct {
 }
 
 // View is what one receiver saw of one address, over all its connections. Each
-// of them joined after the cursor of what came last.
+// of them joined after the cursor of what came last, unless it Acknowledges.
 type View struct {
-	Receiver string
-	Address  parley.Address
-	Events   []Event
+	Receiver     string
+	Address      parley.Address
+	Acknowledges bool // the server knows how far it got, if not to the last message: it may get some again
+	Events       []Event
 }
 
 // Event is a join or a delivery.

@@ -29,6 +29,7 @@ type walk struct {
 	joined bool
 	epoch  uint64
 	log    *log
+	seen   uint64           // Seq of what came last
 	next   int              // index in the log of the message that is due
 	behind map[int]struct{} // those before it that were not delivered
 }
@@ -46,17 +47,31 @@ func (w *walk) join(j *Join) {
 		if j.Missed {
 			w.fail(ToldWrongly, 0, "at its first join")
 		}
-	case j.After.Epoch == j.At.Epoch && j.Missed:
+	case w.epoch == j.At.Epoch && j.Missed:
 		w.fail(ToldWrongly, 0, "after %d", j.After.Seq)
 		w.leave()
 		w.begin(j.At.Epoch)
-	case j.After.Epoch != j.At.Epoch:
-		if !j.Missed {
-			w.fail(NotTold, 0, "after %d of epoch %x, at %d of epoch %x", j.After.Seq, j.After.Epoch, j.At.Seq, j.At.Epoch)
+	case w.epoch == j.At.Epoch:
+		if w.Acknowledges {
+			w.rewind(j.At.Seq)
 		}
+	default:
 		w.leave()
 		w.begin(j.At.Epoch)
+		switch {
+		case j.Missed:
+		case w.Acknowledges: // what it did in the life before is in the copy
+			w.next = w.log.after(min(j.At.Seq, w.seen))
+		default:
+			w.fail(NotTold, 0, "after %d of epoch %x, at %d of epoch %x", j.After.Seq, j.After.Epoch, j.At.Seq, j.At.Epoch)
+		}
 	}
+}
+
+// rewind has the receiver get again what it did not acknowledge.
+func (w *walk) rewind(seq uint64) {
+	w.next = min(w.next, w.log.after(seq))
+	maps.DeleteFunc(w.behind, func(i int, _ struct{}) bool { return i >= w.next })
 }
 
 // begin has the receiver get all of a life's log.
@@ -73,6 +88,7 @@ func (w *walk) deliver(ev Event) {
 		w.fail(WrongEpoch, ev.ID, "delivered at %d of epoch %x to a member in epoch %x", ev.Cursor.Seq, ev.Cursor.Epoch, w.epoch)
 		return
 	}
+	w.seen = ev.Cursor.Seq
 	i := w.log.after(ev.Cursor.Seq) - 1
 	if _, late := w.behind[i]; late {
 		delete(w.behind, i)

@@ -21,12 +21,13 @@ type Request struct {
 	Op string `json:"op"`
 	ID uint64 `json:"id,omitzero"` // the answer repeats it
 
-	User  string          `json:"user,omitzero"`  // of Hello
-	To    parley.Address  `json:"to,omitzero"`    // of Join and Send
-	After parley.Cursor   `json:"after,omitzero"` // of Hello and Join
-	Key   string          `json:"key,omitzero"`   // of Send
-	Data  json.RawMessage `json:"data,omitzero"`  // of Send
-	Dir   string          `json:"dir,omitzero"`   // of Backup
+	User   string          `json:"user,omitzero"`   // of Hello
+	To     parley.Address  `json:"to,omitzero"`     // of Join and Send
+	After  parley.Cursor   `json:"after,omitzero"`  // of Hello and Join
+	Device string          `json:"device,omitzero"` // of Hello
+	Key    string          `json:"key,omitzero"`    // of Send
+	Data   json.RawMessage `json:"data,omitzero"`   // of Send
+	Dir    string          `json:"dir,omitzero"`    // of Backup
 }
 
 // Event is what the server says: an answer to a request, that a client joined, or

@@ -26,9 +26,9 @@ func newConsumer(disk *disklayer.Layer) consumer {
 func (s consumer) receive(c *parley.Conn, r ops.Request) error {
 	switch r.Op {
 	case ops.Hello:
-		return c.Identify(r.User, joining(c, parley.User(r.User), r.After))
+		return c.Identify(r.User, joining(c, parley.User(r.User), r))
 	case ops.Join:
-		return c.Join(r.To, joining(c, r.To, r.After))
+		return c.Join(r.To, joining(c, r.To, r))
 	case ops.Send:
 		c.SendAsync(r.To, parley.Message{Data: r.Data}, func(sent parley.Sent, err error) {
 			answer(c, r.ID, sent.Cursor, err)
@@ -44,8 +44,8 @@ func (s consumer) receive(c *parley.Conn, r ops.Request) error {
 }
 
 // joining has the client told where it begins.
-func joining(c *parley.Conn, to parley.Address, after parley.Cursor) *parley.JoinOptions {
-	return &parley.JoinOptions{After: after, Joined: func(at parley.Cursor, missed bool) {
+func joining(c *parley.Conn, to parley.Address, r ops.Request) *parley.JoinOptions {
+	return &parley.JoinOptions{After: r.After, Device: r.Device, Joined: func(at parley.Cursor, missed bool) {
 		reply(c, ops.Event{Joined: &ops.Joined{To: to, At: at, Missed: missed}})
 	}}
 }

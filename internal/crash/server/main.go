@@ -51,10 +51,13 @@ func run(data string, process bool) error {
 	return http.Serve(l, newHub(disk).Handler(func() parley.Consumer { return newConsumer(disk) }))
 }
 
-// newHub returns a hub that keeps all that the harness sends.
+// newHub returns a hub that keeps all that the harness sends. Its queues are
+// short, so that receivers fall behind.
 func newHub(layer parley.Layer) *parley.Hub {
 	rule := parley.KeepRule{Messages: 1 << 30, Bytes: 1 << 40, Age: 30 * 24 * time.Hour}
 	users, groups := rule, rule
 	users.Pattern, groups.Pattern = "user:*", "group:*"
-	return parley.NewHub(&parley.Options{Layer: layer, Keep: []parley.KeepRule{users, groups}})
+	return parley.NewHub(&parley.Options{Layer: layer, Keep: []parley.KeepRule{users, groups}, Limits: parley.Limits{
+		MailboxBytes: 32 << 10, SendQueueBytes: 32 << 10,
+	}})
 }
