@@ -32,6 +32,7 @@ type Conn struct {
 	setup       *setup     // until accepted
 	work        *work      // while a goroutine handles events
 	life        *life      // if anybody asked when the context ends
+	sends       *inFlight  // while kept messages are on their way that SendAsync sent
 	user        string
 	joined      memberships
 	paused      bool // reading waits for the consumer
@@ -46,6 +47,7 @@ type Conn struct {
 type setup struct {
 	request *http.Request
 	then    []func()
+	lost    []func() // instead, where the connection is not accepted
 }
 
 // Hub returns the connection's hub.
@@ -96,6 +98,24 @@ func (c *Conn) later(f func()) bool {
 	return c.laterLocked(f)
 }
 
+// settling reports whether the connection is not accepted yet.
+func (c *Conn) settling() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.setup != nil
+}
+
+// laterOr is later with what to do where the connection is never accepted.
+func (c *Conn) laterOr(f, lost func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	later := c.laterLocked(f)
+	if later {
+		c.setup.lost = append(c.setup.lost, lost)
+	}
+	return later
+}
+
 // report logs the error of what was put off until the connection was accepted.
 // One that the connection or the hub is closed is expected.
 func (c *Conn) report(what string, err error) {
@@ -114,20 +134,26 @@ func (c *Conn) Address() Address {
 
 // Send sends m to an address on behalf of the connection's user, as [Hub.Send]
 // does for the program. What a consumer sends for the messages of one read of
-// its connection leaves together, at most a millisecond later.
+// its connection leaves together, at most a millisecond later. Within Connect it
+// is put off until the connection is accepted, and does not wait.
 func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
-	if err := to.check(); err != nil {
+	e := Envelope{Message: m, More: c.more.Load()}
+	kept, err := c.Hub().address(&e, c, to, options)
+	if err != nil {
 		return err
 	}
-	m.From = Address{}
-	if user := c.User(); user != "" {
-		m.From = User(user)
-	}
-	put := func(ctx context.Context, more bool) error { return c.Hub().send(ctx, to, m, more, options) }
-	if c.later(func() { c.report("send", put(context.Background(), false)) }) {
+	if c.settling() && c.sendLater(e, kept, func(_ Sent, err error) { c.report("send", err) }) {
 		return nil
 	}
-	return put(ctx, c.more.Load())
+	return c.Hub().send(ctx, &e, kept)
+}
+
+// from returns whom the connection's messages are from.
+func (c *Conn) from() Address {
+	if user := c.User(); user != "" {
+		return User(user)
+	}
+	return Address{}
 }
 
 // Reply sends m to this connection's client, behind what was sent before. It

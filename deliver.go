@@ -66,7 +66,9 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 		}
 	}
 	for _, listener := range listeners {
-		if !listener.offer(e.Message) {
+		if !e.Cursor.IsZero() {
+			listener.offerKept(e)
+		} else if !listener.offer(e.Message) {
 			l.hub.missed.Add(1)
 		}
 	}

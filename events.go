@@ -11,6 +11,7 @@ import (
 type event struct {
 	kind               eventKind
 	compressed, binary bool // of a received message
+	waited             bool // for the messages that the connection sent
 	code               CloseCode
 	data               []byte   // of a received message
 	message            *Message // to deliver

@@ -74,9 +74,13 @@ func (c *Conn) handle(ev *event) {
 			c.call("Deliver", func() error { return c.deliver(ev.message) })
 		}
 	case eventPeerClose:
-		c.shut(uint16(ev.code), "")
+		if !c.afterSends(ev) {
+			c.shut(uint16(ev.code), "")
+		}
 	case eventOver:
-		c.disconnect(ev.code)
+		if !c.afterSends(ev) {
+			c.disconnect(ev.code)
+		}
 	}
 }
 

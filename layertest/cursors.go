@@ -1,0 +1,89 @@
+package layertest
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/parley-rt/parley"
+)
+
+// moved waits until the cursors of an address are as they should be.
+func (r *rig) moved(h *hub, of parley.Address, want map[string]parley.Cursor) {
+	r.Helper()
+	var got map[string]parley.Cursor
+	defer func() {
+		if r.Failed() {
+			r.Logf("the cursors are %v, want %v", got, want)
+		}
+	}()
+	r.eventually("moving cursors", func() bool {
+		got = h.cursors(of)
+		return maps.Equal(got, want)
+	})
+}
+
+// testCursors moves named cursors, each forward only.
+func testCursors(r *rig) {
+	h, to, other := r.hub(), parley.User("u"), parley.Group("u")
+	if got := h.cursors(to); len(got) > 0 {
+		r.Errorf("a log without messages has the cursors %v", got)
+	}
+	sent := h.appendTexts(to, numbers(1, 5)...)
+	h.link.Advance(to, "a", sent[1].Cursor)
+	h.link.Advance(to, "b", sent[3].Cursor)
+	r.moved(h, to, map[string]parley.Cursor{"a": sent[1].Cursor, "b": sent[3].Cursor})
+	if got := h.cursors(other); len(got) > 0 {
+		r.Errorf("another address has the cursors %v", got)
+	}
+	h.link.Advance(to, "b", sent[2].Cursor)
+	h.link.Advance(to, "a", sent[4].Cursor)
+	r.moved(r.hub(), to, map[string]parley.Cursor{"a": sent[4].Cursor, "b": sent[3].Cursor})
+
+	head := h.head(to)
+	for _, bad := range []parley.Cursor{
+		{},
+		{Epoch: head.Epoch + 1, Seq: head.Seq},
+		{Epoch: head.Epoch, Seq: head.Seq + 1},
+		{Epoch: head.Epoch, Seq: 1<<64 - 1},
+	} {
+		h.link.Advance(to, "a", bad)
+		h.link.Advance(to, "bad", bad)
+	}
+	h.link.Advance(to, "c", sent[0].Cursor)
+	r.moved(h, to, map[string]parley.Cursor{"a": sent[4].Cursor, "b": sent[3].Cursor, "c": sent[0].Cursor})
+}
+
+// testCursorsMany has the cursors forgotten that were moved longest ago.
+func testCursorsMany(r *rig) {
+	const most = 64
+	h, to := r.hub(), parley.User("u")
+	sent := h.appendTexts(to, "1", "2")
+	want := make(map[string]parley.Cursor)
+	for i := range most {
+		h.link.Advance(to, fmt.Sprint(i), sent[0].Cursor)
+		want[fmt.Sprint(i)] = sent[0].Cursor
+	}
+	r.moved(h, to, want)
+	h.link.Advance(to, "0", sent[1].Cursor)
+	h.link.Advance(to, "one more", sent[0].Cursor)
+	h.link.Advance(to, "and one", sent[1].Cursor)
+	want["0"], want["one more"], want["and one"] = sent[1].Cursor, sent[0].Cursor, sent[1].Cursor
+	delete(want, "1")
+	delete(want, "2")
+	r.moved(h, to, want)
+}
+
+// testCursorNames has cursors of like names be each their own.
+func testCursorNames(r *rig) {
+	h := r.hub()
+	for _, to := range []parley.Address{parley.User("u"), parley.User("u.a"), parley.Group("u")} {
+		sent := h.appendTexts(to, numbers(1, 20)...)
+		want := make(map[string]parley.Cursor)
+		for i, name := range []string{"", "a", "A", "a.b", "a/b", "ab", "*", ">", "a b", " ", "é", "e\u0301", "🙂", strings.Repeat("n", 200)} {
+			h.link.Advance(to, name, sent[i].Cursor)
+			want[name] = sent[i].Cursor
+		}
+		r.moved(h, to, want)
+	}
+}

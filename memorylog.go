@@ -1,0 +1,125 @@
+package parley
+
+import "time"
+
+// What a log and a message cost of MaxBytes, besides names and data.
+const (
+	logCost     = 384
+	messageCost = 96
+)
+
+// memoryLog is the kept messages of one address.
+type memoryLog struct {
+	address   Address
+	retention Retention // the last append's
+	head      uint64    // the Seq of the newest message that there was
+	bytes     int64     // of data
+	ring      []memoryMessage
+	start     uint32 // of the oldest message in ring, whose length is a power of two
+	count     uint32
+	cursors   memoryCursors
+}
+
+// memoryMessage is a message in a log.
+type memoryMessage struct {
+	data   []byte
+	from   Address
+	time   int64 // Unix nanoseconds
+	except ConnID
+	binary bool
+}
+
+func (m *memoryMessage) cost() int64 {
+	return int64(len(m.data)+len(m.from.name)) + messageCost
+}
+
+func (l *memoryLog) cost() int64 { return int64(len(l.address.name)) + logCost }
+
+// first returns the Seq of the oldest message, or of the next one.
+func (l *memoryLog) first() uint64 { return l.head - uint64(l.count) + 1 }
+
+// at returns a message, counted from the oldest.
+func (l *memoryLog) at(i uint32) *memoryMessage {
+	return &l.ring[(l.start+i)&uint32(len(l.ring)-1)]
+}
+
+// excess returns how many of the oldest messages are to go when one more of a
+// size follows, and what they cost.
+func (l *memoryLog) excess(size int, now int64) (n uint32, cost int64) {
+	bytes := l.bytes + int64(size)
+	for ; n < l.count; n++ {
+		m := l.at(n)
+		if int(l.count-n) < l.retention.Messages && bytes <= l.retention.Bytes && !l.old(m.time, now) {
+			break
+		}
+		bytes -= int64(len(m.data))
+		cost += m.cost()
+	}
+	return n, cost
+}
+
+// old reports whether something is too old to be kept.
+func (l *memoryLog) old(then, now int64) bool { return now-then > int64(l.retention.Age) }
+
+// expire drops what is too old, and returns what that cost.
+func (l *memoryLog) expire(now int64) (cost int64) {
+	var n uint32
+	for ; n < l.count && l.old(l.at(n).time, now); n++ {
+		cost += l.at(n).cost()
+	}
+	l.drop(n)
+	return cost + l.cursors.expire(now-int64(l.retention.Age))
+}
+
+// drop takes the oldest n messages out.
+func (l *memoryLog) drop(n uint32) {
+	for i := range n {
+		m := l.at(i)
+		l.bytes -= int64(len(m.data))
+		*m = memoryMessage{}
+	}
+	l.start += n
+	l.count -= n
+	if len(l.ring) > 4 && int(l.count) <= len(l.ring)/4 {
+		l.resize(len(l.ring) / 2)
+	}
+}
+
+// push adds a message. Its time is not before that of the one before it.
+func (l *memoryLog) push(m memoryMessage) *memoryMessage {
+	if l.count > 0 {
+		m.time = max(m.time, l.at(l.count-1).time)
+	}
+	if int(l.count) == len(l.ring) {
+		l.resize(max(1, 2*len(l.ring)))
+	}
+	l.head++
+	l.count++
+	l.bytes += int64(len(m.data))
+	last := l.at(l.count - 1)
+	*last = m
+	return last
+}
+
+func (l *memoryLog) resize(size int) {
+	ring := make([]memoryMessage, size)
+	for i := range l.count {
+		ring[i] = *l.at(i)
+	}
+	l.ring, l.start = ring, 0
+}
+
+func (l *memoryLog) empty() bool { return l.count == 0 && len(l.cursors) == 0 }
+
+// envelope returns the message of a Seq that the log has.
+func (l *memoryLog) envelope(epoch, seq uint64) Envelope {
+	m := l.at(uint32(seq - l.first()))
+	return Envelope{
+		Message: Message{
+			Binary: m.binary, Data: m.data, To: l.address, From: m.from,
+			Time: time.Unix(0, m.time), Cursor: Cursor{epoch, seq},
+		},
+		Except: m.except,
+		Prev:   seq - 1,
+	}
+}

@@ -1,0 +1,202 @@
+package parley
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// memoryShard holds the logs of some addresses, and hands over what is appended
+// to them on a goroutine of its own, which runs from the first append to the end
+// of the last link.
+type memoryShard struct {
+	layer *MemoryLayer
+
+	mu    sync.Mutex // guards all that follows
+	logs  map[Address]*memoryLog
+	order []*memoryLog // the same, in no order: sweeping goes through them
+	hand  int          // the next of order to look at
+	floor uint64       // the furthest head of a log that was forgotten: new ones begin there, so that no place comes back
+	keys  memoryKeys
+
+	work    sync.Cond // a queue that was empty is not, any more
+	running bool
+	queue   []memoryPost
+	spare   []memoryPost  // the queue before, to be used again
+	size    int           // bytes of data in queue
+	room    chan struct{} // if not nil, closed when the queue is taken
+}
+
+// memoryPost is a message to hand over, or the result of one that is not.
+type memoryPost struct {
+	Envelope
+	done   func(Sent, error)
+	err    error
+	repeat bool // hubs don't get it
+}
+
+// Appends wait while the queue of their shard is as long.
+const (
+	maxQueue      = 256
+	maxQueueBytes = 1 << 20
+)
+
+func (s *memoryShard) init(layer *MemoryLayer) {
+	s.layer = layer
+	s.work.L = &s.mu
+}
+
+// waitRoom waits until the queue has room, or ctx ends. The caller holds mu,
+// which is unlocked meanwhile.
+func (s *memoryShard) waitRoom(ctx context.Context) error {
+	for len(s.queue) >= maxQueue || s.size >= maxQueueBytes {
+		if s.room == nil {
+			s.room = make(chan struct{})
+		}
+		room := s.room
+		s.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// enqueue has a post handed over. The caller holds mu.
+func (s *memoryShard) enqueue(p *memoryPost) {
+	s.queue = append(s.queue, *p)
+	s.size += len(p.Data)
+	switch {
+	case !s.running:
+		s.running = true
+		go s.run()
+	case len(s.queue) == 1:
+		s.work.Signal()
+	}
+}
+
+// run hands over what is queued, in order.
+func (s *memoryShard) run() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		for len(s.queue) == 0 {
+			if len(s.layer.list()) == 0 {
+				s.running, s.spare = false, nil
+				return
+			}
+			s.work.Wait()
+		}
+		batch := s.queue
+		s.queue, s.size = s.spare[:0], 0
+		if s.room != nil {
+			close(s.room)
+			s.room = nil
+		}
+		s.mu.Unlock()
+		for i := range batch {
+			s.handOver(&batch[i])
+		}
+		clear(batch)
+		s.mu.Lock()
+		s.spare = batch
+	}
+}
+
+func (s *memoryShard) handOver(p *memoryPost) {
+	if !p.repeat {
+		for _, h := range s.layer.list() {
+			_ = h.local.Deliver(context.Background(), p.Envelope) // a hub that did not take it reads it later
+		}
+	}
+	p.done(Sent{p.Cursor, p.Time}, p.err)
+}
+
+// flush has passed wait until all that is queued was handed over.
+func (s *memoryShard) flush(passed *sync.WaitGroup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running {
+		passed.Add(1)
+		s.enqueue(&memoryPost{repeat: true, done: func(Sent, error) { passed.Done() }})
+	}
+}
+
+// find returns the log of an address, nil where there is none, without what is
+// too old. The caller holds mu.
+func (s *memoryShard) find(of Address, now int64) *memoryLog {
+	log := s.logs[of]
+	if log != nil {
+		s.layer.reserve(-log.expire(now))
+	}
+	return log
+}
+
+// add makes a log one of the shard's, if it is not yet. The caller holds mu.
+func (s *memoryShard) add(log *memoryLog) {
+	if s.logs[log.address] == log {
+		return
+	}
+	if s.logs == nil {
+		s.logs = make(map[Address]*memoryLog)
+	}
+	s.logs[log.address] = log
+	s.order = append(s.order, log)
+}
+
+// step looks at one log, so that those which nobody appends to any more are
+// forgotten as others are appended to. The caller holds mu.
+func (s *memoryShard) step(now int64) {
+	if s.hand >= len(s.order) {
+		s.hand = 0
+	}
+	if len(s.order) > 0 && !s.forget(s.hand, now) {
+		s.hand++
+	}
+}
+
+// forget drops what is too old of a log, and the log where that is all. The
+// caller holds mu.
+func (s *memoryShard) forget(i int, now int64) bool {
+	log := s.order[i]
+	s.layer.reserve(-log.expire(now))
+	if !log.empty() {
+		return false
+	}
+	s.floor = max(s.floor, log.head)
+	s.layer.reserve(-log.cost())
+	delete(s.logs, log.address)
+	last := len(s.order) - 1
+	s.order[i], s.order[last] = s.order[last], nil
+	s.order = s.order[:last]
+	if last == 0 {
+		s.logs, s.order = nil, nil // maps don't shrink
+	}
+	return true
+}
+
+// sweep forgets all that is too old.
+func (s *memoryShard) sweep(now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.layer.reserve(-s.keys.expire(now))
+	for i := len(s.order) - 1; i >= 0; i-- {
+		s.forget(i, now)
+	}
+}
+
+// head returns the place of the newest message of a log, or nil. The caller
+// holds mu.
+func (s *memoryShard) head(log *memoryLog) Cursor {
+	if log == nil {
+		return Cursor{s.layer.epoch, s.floor}
+	}
+	return Cursor{s.layer.epoch, log.head}
+}
+
+func unixNano() int64 { return time.Now().UnixNano() }
