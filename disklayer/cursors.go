@@ -28,6 +28,8 @@ type moves map[parley.Address]map[string]named
 // that is not in memory may be beyond its head: such moves are kept apart until
 // that is known, so that they take nothing from the others.
 type cursors struct {
+	flushing sync.Mutex // held while cursors are written
+
 	mu      sync.Mutex // guards what follows
 	sure    moves
 	unsure  moves
@@ -179,6 +181,8 @@ func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 // flushCursors writes the moves. They are synced, once for all of them: what is
 // not stays in this process for as long as nothing is appended.
 func (s *store) flushCursors() error {
+	s.cursors.flushing.Lock()
+	defer s.cursors.flushing.Unlock()
 	change, err := s.cursorChanges()
 	defer s.cursors.written()
 	if err != nil || change == nil {

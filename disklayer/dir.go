@@ -45,7 +45,7 @@ func openDirectory(fs vfs.FS, path string) (*directory, error) {
 		return nil, fmt.Errorf("disklayer: %s is not empty, and holds no data of Parley (%s, …)", path, names[0])
 	}
 	if d.lock, err = fs.Lock(d.file(lockFile)); err != nil {
-		if _, failed := errors.AsType[*iofs.PathError](err); failed {
+		if _, failed := errors.AsType[*iofs.PathError](err); failed || isReadOnly(err) || isDiskFull(err) {
 			return nil, d.cannot("be locked", err)
 		}
 		return nil, fmt.Errorf("disklayer: %s is in use by another process (%w)", path, err)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/parley-rt/parley"
 )
 
@@ -190,7 +189,7 @@ func (l *Layer) Backup(ctx context.Context, dir string) error {
 
 // backup writes a copy. Its VERSION comes last: without, nothing opens it.
 func (s *store) backup(ctx context.Context, to *directory) error {
-	if err := s.run(true, func(*pebble.Batch) {}); err != nil {
+	if err := s.flushCursors(); err != nil {
 		return err
 	}
 	if err := s.enter(); err != nil {

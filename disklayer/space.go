@@ -16,7 +16,8 @@ func (s *store) measure() {
 	if err := s.enter(); err != nil {
 		return
 	}
-	used := s.db.Metrics().DiskSpaceUsage()
+	m := s.db.Metrics()
+	used := m.DiskSpaceUsage() - m.WAL.ObsoletePhysicalSize // those logs are written again, and few
 	if s.leave(nil) != nil {
 		return
 	}
@@ -25,6 +26,22 @@ func (s *store) measure() {
 		s.cfg.Logger.Warn("disklayer: the disk's free space is not known", "dir", s.cfg.dir, "err", err)
 	}
 	s.setFull(s.cfg.shortage(used, disk, err == nil, s.full.Load() != nil))
+	if s.full.Load() != nil && s.trims {
+		// What was trimmed takes space until tables are written without it.
+		s.trims = false
+		s.flushTables()
+	}
+}
+
+// flushTables has the database write what it holds in memory, without waiting.
+func (s *store) flushTables() {
+	if err := s.enter(); err != nil {
+		return
+	}
+	_, err := s.db.AsyncFlush()
+	if err = s.leave(err); err != nil {
+		s.cfg.Logger.Warn("disklayer: flushing", "dir", s.cfg.dir, "err", err)
+	}
 }
 
 // shortage returns why there is no room, or nil. What was full before needs a

@@ -132,6 +132,7 @@ func (s *store) trim(a parley.Address) error {
 			return err
 		}
 	}
+	s.trims = true
 	return s.run(false, func(b *pebble.Batch) {
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -1,0 +1,124 @@
+package disklayer
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/parley-rt/parley"
+)
+
+// TestBackup opens a copy of a store in use: it has what was kept, and another
+// epoch.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	l := mustOpen(t, testConfig(t.TempDir()))
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	var last parley.Sent
+	for i := range 100 {
+		last = mustSend(t, link, bob, fmt.Sprint(i))
+	}
+	link.Advance(bob, "phone", last.Cursor)
+	dir := filepath.Join(t.TempDir(), "some", "copy")
+	if err := l.Backup(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	mustSend(t, link, bob, "after")
+	if err := l.Backup(t.Context(), dir); err == nil {
+		t.Error("a directory with a copy is written again")
+	}
+	other := mustOpen(t, testConfig(dir))
+	link2 := other.Attach(&hub{keep: keepAll})
+	got, missed := texts(t, link2, bob, last.Cursor)
+	if len(got) != 100 || !missed {
+		t.Errorf("behind a place of the first store: %d messages, missed %v", len(got), missed)
+	}
+	if named, err := link2.Cursors(t.Context(), bob); err != nil || named["phone"] != last.Cursor {
+		t.Errorf("cursors %v, %v", named, err)
+	}
+	head, _ := link2.Head(t.Context(), bob)
+	if head.Epoch == last.Cursor.Epoch || head.Seq != last.Cursor.Seq {
+		t.Errorf("the head is %v, and was %v", head, last.Cursor)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := mustOpen(t, testConfig(dir)).Attach(&hub{keep: keepAll}).Head(t.Context(), bob); again != head {
+		t.Errorf("opened again, the copy's head is %v, and was %v", again, head)
+	}
+}
+
+// TestEpoch opens stores again in ways that may have lost messages, and in ways
+// that have not.
+func TestEpoch(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name       string
+		durability Durability
+		closed     bool
+		boot       string
+		fresh      bool
+	}{
+		{"machine, killed", Machine, false, "2", false},
+		{"process, killed", Process, false, "1", false},
+		{"process, closed, started anew", Process, true, "2", false},
+		{"process, killed, started anew", Process, false, "2", true},
+		{"process, killed, who knows", Process, false, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			mem := vfs.NewCrashableMem()
+			cfg := testConfig("data")
+			cfg.fs, cfg.boot, cfg.Durability = mem, "1", test.durability
+			l := mustOpen(t, cfg)
+			link := l.Attach(&hub{keep: keepAll})
+			sent := mustSend(t, link, parley.User("bob"), "hello")
+			if test.closed {
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				kill(l)
+			}
+			cfg.boot = test.boot
+			link = mustOpen(t, cfg).Attach(&hub{keep: keepAll})
+			got, missed := texts(t, link, parley.User("bob"), sent.Cursor)
+			if missed != test.fresh {
+				t.Errorf("missed is %v, and %q comes", missed, got)
+			}
+			if got, _ := texts(t, link, parley.User("bob"), parley.Cursor{}); len(got) != 1 {
+				t.Errorf("kept %q", got)
+			}
+		})
+	}
+}
+
+// TestProcessPowerCut cuts the power of a store that is not synced: it opens, with
+// a part of what was accepted, and a new epoch.
+func TestProcessPowerCut(t *testing.T) {
+	t.Parallel()
+	mem := vfs.NewCrashableMem()
+	cfg := testConfig("data")
+	cfg.fs, cfg.boot, cfg.Durability = mem, "1", Process
+	l := mustOpen(t, cfg)
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	var last parley.Sent
+	for i := range 600 {
+		last = mustSend(t, link, bob, fmt.Sprintf("%0100000d", i)) // more than a log holds
+	}
+	cfg.boot, cfg.fs = "2", mem.CrashClone(vfs.CrashCloneCfg{})
+	kill(l)
+	link = mustOpen(t, cfg).Attach(&hub{keep: keepAll})
+	got, missed := texts(t, link, bob, last.Cursor)
+	if !missed || len(got) == 0 || len(got) == 600 {
+		t.Errorf("%d messages are left, missed %v", len(got), missed)
+	}
+	for i, text := range got {
+		if text != fmt.Sprintf("%0100000d", i) {
+			t.Fatalf("message %d is %.20q", i, text)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package disklayer
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/parley-rt/parley"
+)
+
+// clock is a time that only a test moves.
+type clock struct{ ns atomic.Int64 }
+
+func (c *clock) now() time.Time       { return time.Unix(0, c.ns.Load()) }
+func (c *clock) pass(d time.Duration) { c.ns.Add(int64(d)) }
+
+// clockedLayer returns a layer with a clock, whose sweeps the test does.
+func clockedLayer(t *testing.T, keep parley.Retention) (*clock, *store, parley.Link) {
+	c := &clock{}
+	c.ns.Store(time.Now().UnixNano())
+	cfg := testConfig("data")
+	cfg.fs, cfg.now, cfg.sweepEvery = vfs.NewMem(), c.now, time.Hour
+	l := mustOpen(t, cfg)
+	s, err := l.use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, s, l.Attach(&hub{keep: keep})
+}
+
+// sweepAll does a whole sweep.
+func sweepAll(t *testing.T, s *store) {
+	t.Helper()
+	w := &sweep{s: s}
+	for {
+		over, err := w.step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if over {
+			return
+		}
+	}
+}
+
+// stored counts the keys of a kind.
+func stored(t *testing.T, s *store, kind byte) int {
+	t.Helper()
+	keys, _, err := s.keys([]byte{kind}, []byte{kind + 1}, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(keys)
+}
+
+var anHour = parley.Retention{Messages: 1000, Bytes: 1 << 30, Age: time.Hour}
+
+// TestSweep has logs grow old: their messages go, then their bookkeeping, and
+// their places do not come back.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	const logs = 600 // more than a chunk
+	for i := range logs {
+		for range 3 {
+			mustSend(t, link, parley.User(fmt.Sprint(i)), "old")
+		}
+	}
+	c.pass(30 * time.Minute)
+	mustSend(t, link, parley.User("1"), "newer")
+	sweepAll(t, s)
+	if n := stored(t, s, keyMessage); n != 3*logs+1 {
+		t.Errorf("before anything is old there are %d messages", n)
+	}
+	c.pass(31 * time.Minute)
+	sweepAll(t, s)
+	if n := stored(t, s, keyMessage); n != 1 {
+		t.Errorf("%d messages are left", n)
+	}
+	if n := stored(t, s, keyLog); n != logs {
+		t.Errorf("%d logs are left", n)
+	}
+	if got, _ := texts(t, link, parley.User("1"), parley.Cursor{}); len(got) != 1 || got[0] != "newer" {
+		t.Errorf("kept %q", got)
+	}
+	before, _ := link.Head(t.Context(), parley.User("1"))
+	c.pass(24 * time.Hour)
+	sweepAll(t, s)
+	if m, n := stored(t, s, keyMessage), stored(t, s, keyLog); m+n > 0 {
+		t.Errorf("after a day %d messages and %d logs are left", m, n)
+	}
+	if n := stored(t, s, keyMeta); n != 3 {
+		t.Errorf("the store has %d values", n)
+	}
+	for _, name := range []string{"1", "2", "new"} {
+		if sent := mustSend(t, link, parley.User(name), "again"); sent.Cursor.Seq != before.Seq+1 && name == "1" || sent.Cursor.Seq <= 3 {
+			t.Errorf("the places of %s go on with %v", name, sent.Cursor)
+		}
+	}
+	if n := stored(t, s, keyLog); n != 3 {
+		t.Errorf("%d logs are back", n)
+	}
+	if _, missed := texts(t, link, parley.User("1"), parley.Cursor{Epoch: before.Epoch, Seq: 2}); !missed {
+		t.Error("what was swept is not missed")
+	}
+}
+
+// TestDedupWindow uses keys again within the window and after it.
+func TestDedupWindow(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, keepAll)
+	bob := parley.User("bob")
+	first, err := send(link, bob, "hello", "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pass(24*time.Hour - time.Second)
+	sweepAll(t, s)
+	if again, err := send(link, bob, "hello", "key"); err != nil || again != first {
+		t.Errorf("within the window: %v %v, want %v", again, err, first)
+	}
+	c.pass(48 * time.Hour)
+	sweepAll(t, s)
+	if n := stored(t, s, keyDedup); n != 0 {
+		t.Errorf("%d keys are left", n)
+	}
+	if again, err := send(link, bob, "hello", "key"); err != nil || again == first {
+		t.Errorf("after the window: %v %v", again, err)
+	}
+}
+
+// TestCursorsExpire has a named cursor not be moved for long.
+func TestCursorsExpire(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	bob := parley.User("bob")
+	at := mustSend(t, link, bob, "hello").Cursor
+	link.Advance(bob, "phone", at)
+	link.Advance(bob, "laptop", at)
+	if err := s.flushCursors(); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(40 * time.Minute)
+	link.Advance(bob, "phone", at)
+	if err := s.flushCursors(); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(40 * time.Minute)
+	named, err := link.Cursors(t.Context(), bob)
+	if _, ok := named["phone"]; len(named) != 1 || !ok || err != nil {
+		t.Errorf("the cursors are %v, %v", named, err)
+	}
+	sweepAll(t, s)
+	if n := stored(t, s, keyCursor); n != 1 {
+		t.Errorf("%d cursors are stored", n)
+	}
+	c.pass(24 * time.Hour)
+	sweepAll(t, s)
+	sweepAll(t, s) // the log goes once no cursor is left
+	if n, m := stored(t, s, keyCursor), stored(t, s, keyLog); n+m != 0 {
+		t.Errorf("%d cursors and %d logs are stored", n, m)
+	}
+}
+
+// TestTrimmed has messages beyond the retention be deleted, not only hidden.
+func TestTrimmed(t *testing.T) {
+	t.Parallel()
+	keep := anHour
+	keep.Messages = 100
+	_, s, link := clockedLayer(t, keep)
+	bob := parley.User("bob")
+	for i := range 1000 {
+		mustSend(t, link, bob, fmt.Sprint(i))
+		if i%100 == 0 {
+			if got, _ := texts(t, link, bob, parley.Cursor{}); len(got) != min(i+1, keep.Messages) {
+				t.Errorf("%d messages of %d are kept", len(got), i+1)
+			}
+		}
+	}
+	for tick := time.Tick(time.Millisecond); stored(t, s, keyMessage) > keep.Messages+trimMessages; <-tick {
+	}
+}
