@@ -1,6 +1,7 @@
 package disklayer
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -26,6 +27,15 @@ const measureBytes = 16 << 20
 func (k *keeper) init() { k.wake, k.stopped = make(chan struct{}, 1), make(chan struct{}) }
 
 func (k *keeper) stop() { k.once.Do(func() { close(k.stopped) }) }
+
+func (k *keeper) isStopped() bool {
+	select {
+	case <-k.stopped:
+		return true
+	default:
+		return false
+	}
+}
 
 func (k *keeper) wakeUp() {
 	select {
@@ -106,15 +116,15 @@ func (s *store) keepUp() error {
 	if look {
 		s.measure()
 	}
+	var err error
 	if save {
-		if err := s.flushCursors(); err != nil {
-			return err
-		}
+		err = s.flushCursors()
 	}
 	for _, a := range due {
-		if err := s.trim(a); err != nil {
+		if s.keeper.isStopped() {
 			return err
 		}
+		err = errors.Join(err, s.trim(a))
 	}
-	return nil
+	return err
 }

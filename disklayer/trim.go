@@ -110,10 +110,6 @@ func (s *store) firstMark(a parley.Address, seq uint64) (mark, error) {
 
 // trim deletes what is beyond the retention of a log. The keeper calls it.
 func (s *store) trim(a parley.Address) error {
-	keep, ok := s.hubs.retention(a)
-	if !ok {
-		return nil
-	}
 	l, err := s.log(a)
 	if err != nil {
 		return err
@@ -123,6 +119,10 @@ func (s *store) trim(a parley.Address) error {
 	l.due = false
 	trimmed := l.trimmed
 	l.mu.Unlock()
+	keep, ok := s.hubs.retention(a)
+	if !ok {
+		return nil
+	}
 	first, newest, err := s.bounds(l, keep)
 	if err != nil || first.seq <= trimmed {
 		return err
