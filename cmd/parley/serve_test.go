@@ -71,7 +71,7 @@ func TestOpenServer(t *testing.T) {
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--version"}, {"--help"}, {"serve", "--help"}} {
-		if out, err := command(args...).Output(); err != nil || len(out) == 0 {
+		if out, err := command(t, args...).Output(); err != nil || len(out) == 0 {
 			t.Errorf("%v: %v, %s", args, err, out)
 		}
 	}

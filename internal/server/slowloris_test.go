@@ -16,7 +16,7 @@ import (
 func TestSlowRequests(t *testing.T) {
 	t.Parallel()
 	const timeout = 300 * time.Millisecond
-	s, err := New(Config{Addr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	s, err := New(Config{Addr: "127.0.0.1:0"}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
