@@ -128,7 +128,7 @@ func (s *site) hire(ctx context.Context, connections int, limit time.Duration) e
 	first := 0
 	for i, server := range s.servers {
 		end := connections * (i + 1) / len(s.servers)
-		h, err := startHolder(ctx, task{addr: server.Addr, first: first, count: end - first, limit: limit})
+		h, err := startHolder(ctx, task{addr: server.Addr, prefix: crowdPrefix, first: first, count: end - first, limit: limit})
 		if err != nil {
 			return err
 		}

@@ -145,10 +145,13 @@ func (s *idle) grow(b *bench, from, to int, add func(first, n int) error) (footp
 	return b.footprint()
 }
 
-// watch notes that a connection ended.
-type watch struct{ cause error }
+// watch notes that a connection ended, and counts messages.
+type watch struct {
+	cause    error
+	messages int
+}
 
-func (w *watch) Message(*load.Conn, []byte) {}
+func (w *watch) Message(*load.Conn, []byte) { w.messages++ }
 
 func (w *watch) Closed(_ *load.Conn, cause error) { w.cause = cause }
 

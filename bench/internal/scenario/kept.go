@@ -26,6 +26,9 @@ func newKept(quick bool) *kept {
 	return &kept{here: 250, away: 250, many: 64, deep: 16, pace: usualPace}
 }
 
+// usersPrefix is of the paths at which users of parley serve connect.
+const usersPrefix = "/ws/"
+
 const (
 	acceptedP50 = "p50"
 	acceptedP99 = "p99"
@@ -99,7 +102,7 @@ func (s *kept) measure(b *bench, c keptCase) (Outcome, error) {
 
 // dialAsking opens connections that are told of each message that was accepted.
 func (b *bench) dialAsking(n int) ([]*load.Conn, error) {
-	to := load.Target{Addr: b.to.Addr, Dialect: dialect.Mounted{Prefix: "/ws/"}}
+	to := load.Target{Addr: b.to.Addr, Dialect: dialect.Mounted{Prefix: usersPrefix}}
 	return b.loop.Dial(to, n, func(i int) string { return fmt.Sprintf("sender%d/?ack=1", i) }, dialLimit)
 }
 

@@ -130,7 +130,7 @@ func (s *peers) climb(b *bench, users []*load.Conn, rates []int) (Outcome, error
 
 // try sends at one rate and records the figures.
 func (s *peers) try(b *bench, users []*load.Conn, rate int, values map[string]float64) (*traffic, error) {
-	t := newTraffic(b.loop, users, rate, s.warm, s.measure)
+	t := newTraffic(b.loop, users, 0, rate, s.warm, s.measure)
 	used, err := s.measureRate(b, t)
 	if err == nil {
 		s.record(values, t, used)

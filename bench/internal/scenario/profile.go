@@ -91,7 +91,7 @@ func (s *profile) peers(b *bench) (func() error, error) {
 		return nil, err
 	}
 	return func() error {
-		t := newTraffic(b.loop, users, s.rate, 0, s.length+margin)
+		t := newTraffic(b.loop, users, 0, s.rate, 0, s.length+margin)
 		if err := t.run(); err != nil {
 			return err
 		}
