@@ -87,28 +87,26 @@ func TestListenAfter(t *testing.T) {
 
 		last = heard[4].Cursor // 5 was the last
 		sendNumbers(t, hub, bob, before, then)
-		opts := parley.ListenOptions{After: last, Started: func() { go end(t, hub, bob) }}
-		first := true
-		ends := 0
 		var again []parley.Message
-		err := hub.Listen(t.Context(), bob, &opts, func(m parley.Message) error {
-			if first {
-				first = false
-				go sendNumbers(t, hub, bob, then, then+100)
-				synctest.Wait()
-			}
+		ends := 0
+		err := hub.Listen(t.Context(), bob, &parley.ListenOptions{After: last}, func(m parley.Message) error {
 			if string(m.Data) == "end" {
-				ends++
-			} else {
-				again = append(again, m)
+				if ends++; ends == 2 {
+					return errEnough
+				}
+				return nil
 			}
-			if len(again) == then+100-6 {
-				return errEnough
+			again = append(again, m)
+			switch len(again) {
+			case 1: // these are queued, and read from the log too
+				sendNumbers(t, hub, bob, then, then+100)
+			case then + 100 - 6:
+				end(t, hub, bob)
 			}
 			return nil
 		})
-		if err != errEnough || ends != 2 {
-			t.Errorf("Listen returned %v, and %d ends were heard", err, ends)
+		if err != errEnough {
+			t.Error(err)
 		}
 		isNumbers(t, again, 6, then+100)
 		if s := hub.Stats(); s.ListenMissed != 0 || s.Trimmed != 0 {
@@ -364,4 +362,31 @@ func isEachOnce(t *testing.T, order []string, senders, each int) {
 	if slices.Max(next) != each || slices.Min(next) != each {
 		t.Errorf("heard of each sender %d", next)
 	}
+}
+
+// TestListenToWhatOthersKeep has a hub that does not keep what another one does:
+// its listeners are as slow as for what nobody keeps.
+func TestListenToWhatOthersKeep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		layer, g := parley.NewMemoryLayer(), parley.Group("g")
+		keeps := newHub(t, &parley.Options{Layer: layer, Keep: keepAll()})
+		does := newHub(t, &parley.Options{Layer: layer, Keep: []parley.KeepRule{}})
+		var heard []string
+		err := does.Listen(t.Context(), g, &parley.ListenOptions{
+			Queue:   3,
+			Started: func() { sendNumbers(t, keeps, g, 0, 10) },
+		}, func(m parley.Message) error {
+			if heard = append(heard, string(m.Data)); len(heard) == 3 {
+				return errEnough
+			}
+			return nil
+		})
+		if want := []string{"0", "1", "2"}; err != errEnough || !slices.Equal(heard, want) {
+			t.Errorf("Listen returned %v, and heard %q, want %q", err, heard, want)
+		}
+		if s := does.Stats(); s.ListenMissed != 7 || s.Trimmed != 0 {
+			t.Errorf("got %+v, want 7 missed", s)
+		}
+	})
 }

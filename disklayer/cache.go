@@ -56,6 +56,20 @@ func (c *logCache) unpinLocked(l *logState, grown int64) {
 	c.weight += grown
 }
 
+// peek returns the place of the newest message of a log that is safe, if the log
+// is in memory.
+func (c *logCache) peek(a parley.Address) (head uint64, ok bool) {
+	c.mu.Lock()
+	l := c.logs[a]
+	c.mu.Unlock()
+	if l == nil {
+		return 0, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.safe.seq, l.known
+}
+
 // linkLocked makes l the newest.
 func (c *logCache) linkLocked(l *logState) {
 	l.older, l.newer = c.ring.older, &c.ring

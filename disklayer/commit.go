@@ -191,9 +191,10 @@ func (s *store) accept(f *flight) {
 		it := &f.items[i]
 		if it.err != nil {
 			it.done(parley.Sent{}, it.err)
-			continue
+		} else {
+			it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
 		}
-		it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
+		it.link.leave(1)
 	}
 }
 

@@ -3,6 +3,7 @@ package disklayer
 import (
 	"encoding/binary"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -20,42 +21,56 @@ type named struct {
 	moved int64 // Unix time in nanoseconds
 }
 
-// cursors are the moves of named cursors that are not stored yet.
+// moves are those of named cursors, by address and name.
+type moves map[parley.Address]map[string]named
+
+// cursors are the moves of named cursors that are not stored yet. A place of a log
+// that is not in memory may be beyond its head: such moves are kept apart until
+// that is known, so that they take nothing from the others.
 type cursors struct {
 	mu      sync.Mutex // guards what follows
-	moves   map[parley.Address]map[string]named
-	writing map[parley.Address]map[string]named // those on their way to the store
-	count   int                                 // of moves
+	sure    moves
+	unsure  moves
+	writing []moves // those on their way to the store
+	count   int     // of sure and unsure
 }
 
-func (c *cursors) init() { c.moves = map[parley.Address]map[string]named{} }
+func (c *cursors) init() { c.sure, c.unsure = moves{}, moves{} }
 
 // move notes a move, and reports whether there are many by now. Those that do
 // not fit are lost.
-func (c *cursors) move(of parley.Address, name string, to named) (many bool) {
+func (c *cursors) move(of parley.Address, name string, to named, sure bool) (many bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	moves := c.moves[of]
-	old, ok := moves[name]
+	all := c.unsure
+	if sure {
+		all = c.sure
+	}
+	old, ok := all[of][name]
 	if !ok && c.count >= maxMoves {
 		return true
 	}
-	if moves == nil {
-		moves = map[string]named{}
-		c.moves[cloneAddress(of)] = moves
+	if all[of] == nil {
+		all[cloneAddress(of)] = map[string]named{}
 	}
 	if !ok {
+		name = strings.Clone(name)
 		c.count++
 	}
-	moves[name] = furthest(old, to)
+	if sure {
+		to = furthest(old, to)
+	}
+	all[of][name] = to
 	return c.count >= maxMoves/2
 }
 
 // begin returns the moves to be written; written ends that.
-func (c *cursors) begin() map[parley.Address]map[string]named {
+func (c *cursors) begin() []moves {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.writing, c.moves, c.count = c.moves, map[parley.Address]map[string]named{}, 0
+	c.writing = []moves{c.sure, c.unsure}
+	c.init()
+	c.count = 0
 	return c.writing
 }
 
@@ -65,21 +80,26 @@ func (c *cursors) written() {
 	c.writing = nil
 }
 
-// waiting reports whether a cursor has a move that is not stored.
-func (c *cursors) waiting(of parley.Address, name string) bool {
+// of returns all moves of an address that are not stored.
+func (c *cursors) of(a parley.Address) map[string][]named {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, moved := c.moves[of][name]
-	return moved
+	found := map[string][]named{}
+	for _, m := range append(c.writing[:len(c.writing):len(c.writing)], c.sure, c.unsure) {
+		for name, to := range m[a] {
+			found[name] = append(found[name], to)
+		}
+	}
+	return found
 }
 
-// merge adds the moves of an address to what is stored.
-func (c *cursors) merge(of parley.Address, into map[string]named) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, moves := range []map[string]named{c.writing[of], c.moves[of]} {
-		for name, to := range moves {
-			into[name] = furthest(into[name], to)
+// merge moves cursors, but none beyond the head.
+func merge(into map[string]named, found map[string][]named, head parley.Cursor) {
+	for name, places := range found {
+		for _, to := range places {
+			if to.at.Epoch == head.Epoch && to.at.Seq <= head.Seq {
+				into[name] = furthest(into[name], to)
+			}
 		}
 	}
 }
@@ -94,18 +114,32 @@ func furthest(old, to named) named {
 
 // advance moves a named cursor.
 func (s *store) advance(of parley.Address, name string, to parley.Cursor) {
-	if to.Epoch == s.epoch && s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}) {
-		s.keeper.measureSoon()
+	if to.Epoch != s.epoch {
+		return
+	}
+	head, sure := s.logs.peek(of)
+	if sure && to.Seq > head {
+		return
+	}
+	if s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}, sure) {
+		s.keeper.flushSoon()
 	}
 }
 
 // namedCursors returns the named cursors of an address that are remembered.
 func (s *store) namedCursors(of parley.Address, keep parley.Retention) (map[string]named, error) {
+	moved := s.cursors.of(of) // before what is stored is read
 	all, err := s.storedCursors(of)
 	if err != nil {
 		return nil, err
 	}
-	s.cursors.merge(of, all)
+	if len(moved) > 0 {
+		head, err := s.head(of)
+		if err != nil {
+			return nil, err
+		}
+		merge(all, moved, head)
+	}
 	return s.remembered(all, keep), nil
 }
 
@@ -142,42 +176,59 @@ func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 	return all, nil
 }
 
-// flushCursors writes the moves, as far as the store goes. The keeper calls it.
+// flushCursors writes the moves. They are synced, once for all of them: what is
+// not stays in this process for as long as nothing is appended.
 func (s *store) flushCursors() error {
-	moves := s.cursors.begin()
+	change, err := s.cursorChanges()
 	defer s.cursors.written()
-	if len(moves) == 0 {
-		return nil
+	if err != nil || change == nil {
+		return err
+	}
+	return s.run(true, change)
+}
+
+// cursorChanges returns how the moves are written, nil where there are none.
+func (s *store) cursorChanges() (func(*pebble.Batch), error) {
+	of := map[parley.Address]bool{}
+	for _, m := range s.cursors.begin() {
+		for a := range m {
+			of[a] = true
+		}
 	}
 	var changes []func(*pebble.Batch)
-	for of := range moves {
-		change, err := s.cursorChange(of, moves[of])
+	for a := range of {
+		keep, ok := s.hubs.retention(a)
+		if !ok {
+			keep.Age = 1<<63 - 1 // all hubs left before the layer is closed
+		}
+		change, err := s.cursorChange(a, keep)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		changes = append(changes, change)
 	}
-	return s.run(false, func(b *pebble.Batch) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	return func(b *pebble.Batch) {
 		for _, change := range changes {
 			change(b)
 		}
-	})
+	}, nil
 }
 
 // cursorChange returns how the moves of one address are written.
-func (s *store) cursorChange(of parley.Address, moves map[string]named) (func(*pebble.Batch), error) {
-	keep, ok := s.hubs.retention(of)
-	if !ok {
-		return func(*pebble.Batch) {}, nil
-	}
+func (s *store) cursorChange(of parley.Address, keep parley.Retention) (func(*pebble.Batch), error) {
 	stored, err := s.storedCursors(of)
 	if err != nil {
 		return nil, err
 	}
-	all := maps.Clone(stored)
-	for name, to := range moves {
-		all[name] = furthest(all[name], to)
+	head, err := s.head(of)
+	if err != nil {
+		return nil, err
 	}
+	all := maps.Clone(stored)
+	merge(all, s.cursors.of(of), head)
 	all = s.remembered(all, keep)
 	return func(b *pebble.Batch) {
 		for name := range stored {
@@ -185,8 +236,8 @@ func (s *store) cursorChange(of parley.Address, moves map[string]named) (func(*p
 				_ = b.Delete(cursorKey(of, name), nil)
 			}
 		}
-		for name := range moves {
-			if n, ok := all[name]; ok {
+		for name, n := range all {
+			if n != stored[name] {
 				_ = b.Set(cursorKey(of, name), n.append(nil), nil)
 			}
 		}

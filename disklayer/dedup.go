@@ -10,6 +10,9 @@ import (
 	"github.com/parley-rt/parley/internal/fault"
 )
 
+// maxKey bounds a dedup key.
+const maxKey = 512
+
 // digest is the first half of a SHA-256 sum.
 type digest [16]byte
 

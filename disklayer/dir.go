@@ -34,8 +34,8 @@ type directory struct {
 // openDirectory locks a data directory, and makes it where there is none.
 func openDirectory(fs vfs.FS, path string) (*directory, error) {
 	d := &directory{fs: fs, path: path}
-	if err := fs.MkdirAll(path, 0o700); err != nil {
-		return nil, d.cannot("be made", err)
+	if err := d.make(); err != nil {
+		return nil, err
 	}
 	names, err := d.list()
 	if err != nil {
@@ -54,6 +54,21 @@ func openDirectory(fs vfs.FS, path string) (*directory, error) {
 		return nil, errors.Join(err, d.lock.Close())
 	}
 	return d, nil
+}
+
+// make makes the directory where there is none, so that it stays.
+func (d *directory) make() error {
+	_, err := d.fs.Stat(d.path)
+	if err == nil {
+		return nil
+	}
+	if err := d.fs.MkdirAll(d.path, 0o700); err != nil {
+		return d.cannot("be made", err)
+	}
+	if err := syncDir(d.fs, d.fs.PathDir(d.path)); err != nil {
+		return d.cannot("be made", err)
+	}
+	return nil
 }
 
 // list returns what the directory holds, but for what says nothing of its use.
@@ -130,12 +145,12 @@ func (d *directory) replace(name, text string) error {
 	if err := d.fs.Rename(temporary, d.file(name)); err != nil {
 		return err
 	}
-	return d.sync()
+	return syncDir(d.fs, d.path)
 }
 
-// sync makes the directory's entries safe.
-func (d *directory) sync() error {
-	f, err := d.fs.OpenDir(d.path)
+// syncDir makes a directory's entries safe.
+func syncDir(fs vfs.FS, path string) error {
+	f, err := fs.OpenDir(path)
 	if err != nil {
 		return err
 	}

@@ -29,23 +29,25 @@ func (h *hubs) change(f func([]*link) []*link) {
 	h.links.Store(&links)
 }
 
-// retention returns how much of an address's log any of the hubs wants to be
-// kept; false where there is no hub.
+// retention returns how much of an address's log is kept; false where there is no
+// hub to say. Those of one layer are to have the same rules; where they have not,
+// the one that was attached first has its way.
 func (h *hubs) retention(of parley.Address) (keep parley.Retention, ok bool) {
-	for _, l := range h.list() {
-		r := l.local.Retention(of)
-		keep = parley.Retention{Messages: max(keep.Messages, r.Messages), Bytes: max(keep.Bytes, r.Bytes), Age: max(keep.Age, r.Age)}
-		ok = true
+	links := h.list()
+	if len(links) == 0 {
+		return keep, false
 	}
-	return keep, ok
+	return links[0].local.Retention(of), true
 }
 
 // deliver hands a message that is kept to the hub.
-func (l *link) deliver(e parley.Envelope) {
-	if l.closed.Load() {
+func (k *link) deliver(e parley.Envelope) {
+	k.telling.RLock()
+	defer k.telling.RUnlock()
+	if k.closed.Load() {
 		return
 	}
-	if err := l.local.Deliver(context.Background(), e); err != nil && !l.closed.Load() {
-		l.layer.cfg.Logger.Error("disklayer: a hub refused a message", "to", e.To, "err", err)
+	if err := k.local.Deliver(context.Background(), e); err != nil && !k.closed.Load() {
+		k.layer.cfg.Logger.Error("disklayer: a hub refused a message", "to", e.To, "err", err)
 	}
 }

@@ -17,6 +17,7 @@ type keeper struct {
 	mu   sync.Mutex // guards what follows
 	due  []parley.Address
 	look bool // space is to be measured
+	save bool // cursors are to be written
 }
 
 // measureBytes is how much may be written before space is measured again.
@@ -49,13 +50,21 @@ func (k *keeper) measureSoon() {
 	k.wakeUp()
 }
 
+// flushSoon has cursors written.
+func (k *keeper) flushSoon() {
+	k.mu.Lock()
+	k.save = true
+	k.mu.Unlock()
+	k.wakeUp()
+}
+
 // take returns what is to be done.
-func (k *keeper) take() (due []parley.Address, look bool) {
+func (k *keeper) take() (due []parley.Address, look, save bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	due, look = k.due, k.look
-	k.due, k.look = nil, false
-	return due, look
+	due, look, save = k.due, k.look, k.save
+	k.due, k.look, k.save = nil, false, false
+	return due, look, save
 }
 
 func (s *store) keepLoop() {
@@ -93,9 +102,14 @@ func (s *store) keepLoop() {
 
 // keepUp does what the keeper was woken for.
 func (s *store) keepUp() error {
-	due, look := s.keeper.take()
+	due, look, save := s.keeper.take()
 	if look {
 		s.measure()
+	}
+	if save {
+		if err := s.flushCursors(); err != nil {
+			return err
+		}
 	}
 	for _, a := range due {
 		if err := s.trim(a); err != nil {

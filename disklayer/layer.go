@@ -171,8 +171,8 @@ func (l *Layer) Backup(ctx context.Context, dir string) error {
 		return err
 	}
 	to := &directory{fs: l.cfg.fs, path: dir}
-	if err := to.fs.MkdirAll(dir, 0o700); err != nil {
-		return to.cannot("be made", err)
+	if err := to.make(); err != nil {
+		return err
 	}
 	names, err := to.fs.List(dir)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/parley-rt/parley"
@@ -15,22 +16,42 @@ type link struct {
 	layer  *Layer
 	local  parley.Local
 	closed atomic.Bool
+
+	telling sync.RWMutex  // read-locked while the hub is handed what is kept
+	once    sync.Once     // of idle's closing
+	pending atomic.Int64  // appends whose end is not reached, and one until the link is closed
+	idle    chan struct{} // closed when there are none
 }
 
 // Attach connects a hub to the layer.
 func (l *Layer) Attach(local parley.Local) parley.Link {
-	k := &link{layer: l, local: local}
+	k := &link{layer: l, local: local, idle: make(chan struct{})}
+	k.pending.Store(1)
 	l.hubs.change(func(links []*link) []*link { return append(links, k) })
 	return k
 }
 
-// Close ends the link.
+// Close ends the link, once all that was appended is safe or failed.
 func (k *link) Close() error {
-	k.closed.Store(true)
+	if k.closed.Swap(true) {
+		<-k.idle
+		return parley.ErrClosed
+	}
+	k.leave(1)
+	<-k.idle
+	k.telling.Lock()
+	defer k.telling.Unlock()
 	k.layer.hubs.change(func(links []*link) []*link {
 		return slices.DeleteFunc(links, func(other *link) bool { return other == k })
 	})
 	return nil
+}
+
+// leave takes appends off those that are pending.
+func (k *link) leave(n int64) {
+	if k.pending.Add(-n) == 0 {
+		k.once.Do(func() { close(k.idle) })
+	}
 }
 
 // use returns the store that is open.
@@ -45,15 +66,30 @@ func (k *link) use(ctx context.Context) (*store, error) {
 }
 
 func (k *link) Append(ctx context.Context, e parley.Envelope, done func(parley.Sent, error)) error {
+	k.pending.Add(1)
+	err := k.append(ctx, &e, done)
+	if err != nil {
+		k.leave(1)
+	}
+	return err
+}
+
+func (k *link) append(ctx context.Context, e *parley.Envelope, done func(parley.Sent, error)) error {
 	s, err := k.use(ctx)
 	if err != nil {
 		return err
 	}
-	keep, _ := k.layer.hubs.retention(e.To)
+	if len(e.Key) > maxKey {
+		return &parley.Error{Code: parley.BadRequest, Message: "a key must not be longer than 512 bytes"}
+	}
+	keep, ok := k.layer.hubs.retention(e.To)
+	if !ok {
+		return parley.ErrClosed
+	}
 	if int64(len(e.Data)) > keep.Bytes {
 		return &parley.Error{Code: parley.TooLarge, Message: "the message is larger than what is kept of its address"}
 	}
-	return s.append(ctx, e, keep, done)
+	return s.append(ctx, item{e: *e, done: done, keep: keep, link: k})
 }
 
 func (k *link) Head(ctx context.Context, of parley.Address) (parley.Cursor, error) {
@@ -69,7 +105,10 @@ func (k *link) ReadAfter(ctx context.Context, of parley.Address, after parley.Cu
 	if err != nil {
 		return parley.Page{}, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return parley.Page{}, parley.ErrClosed
+	}
 	return s.readAfter(of, keep, after, limit)
 }
 
@@ -78,7 +117,10 @@ func (k *link) ReadBefore(ctx context.Context, of parley.Address, before parley.
 	if err != nil {
 		return parley.Page{}, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return parley.Page{}, parley.ErrClosed
+	}
 	return s.readBefore(of, keep, before, limit)
 }
 
@@ -87,7 +129,10 @@ func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parle
 	if err != nil {
 		return nil, err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok {
+		return nil, parley.ErrClosed
+	}
 	all, err := s.namedCursors(of, keep)
 	if err != nil {
 		return nil, err

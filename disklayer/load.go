@@ -35,7 +35,7 @@ func (s *store) load(l *logState) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stored, l.head, l.safe, l.first, l.trimmed = stored, k.head, k.head, k.first, k.first.seq
+	l.known, l.stored, l.head, l.safe, l.first, l.trimmed = true, stored, k.head, k.head, k.first, k.first.seq
 	l.loaded = true
 	return nil
 }

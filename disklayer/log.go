@@ -15,6 +15,7 @@ type logState struct {
 	loaded  bool
 
 	mu        sync.Mutex // guards what follows
+	known     bool       // what follows is
 	stored    bool       // it has bookkeeping
 	head      mark       // the newest message, which may not be safe yet
 	safe      mark       // the newest message that may be read

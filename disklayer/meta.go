@@ -59,11 +59,11 @@ func (s *store) end() error {
 		return nil
 	}
 	b := s.db.NewBatch()
-	for of, moves := range s.cursors.begin() {
-		change, err := s.cursorChange(of, moves)
-		if err != nil {
-			return err
-		}
+	change, err := s.cursorChanges()
+	if err != nil {
+		return err
+	}
+	if change != nil {
 		change(b)
 	}
 	return s.putRun(b, true)

@@ -12,6 +12,7 @@ import (
 type item struct {
 	e      parley.Envelope
 	done   func(parley.Sent, error)
+	link   *link
 	log    *logState // pinned
 	keep   parley.Retention
 	at     mark

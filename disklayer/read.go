@@ -30,10 +30,12 @@ func (s *store) read(of parley.Address, keep parley.Retention, limit parley.Page
 		return nil, err
 	}
 	r := &reading{s: s, log: l, limit: limit}
-	if r.first, r.head, err = s.bounds(l, keep); err != nil {
+	first, newest, err := s.bounds(l, keep)
+	if err != nil {
 		s.logs.unpin(l)
 		return nil, err
 	}
+	r.first, r.head = first.seq, newest.seq
 	return r, nil
 }
 

@@ -97,6 +97,21 @@ func parseRecord(record []byte, to parley.Address, at parley.Cursor) (parley.Env
 	return e, nil
 }
 
+// dataSize returns how much data a record holds.
+func dataSize(record []byte) (int, error) {
+	n := len(record) - recordHeader
+	if record[0]&flagFrom != 0 && n >= 2 {
+		n -= 2 + int(record[recordHeader+1])
+	}
+	if record[0]&flagExcept != 0 {
+		n -= len(parley.ConnID{})
+	}
+	if n < 0 {
+		return 0, errRecord
+	}
+	return n, nil
+}
+
 // bookkeeping is what is stored of a log besides its messages.
 type bookkeeping struct {
 	head  mark // of the newest message, at the time of writing

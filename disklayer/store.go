@@ -147,19 +147,17 @@ func (s *store) health() error {
 	return nil
 }
 
-// append queues an envelope for the log of its address.
-func (s *store) append(ctx context.Context, e parley.Envelope, keep parley.Retention, done func(parley.Sent, error)) error {
+// append queues an item for the log of its address.
+func (s *store) append(ctx context.Context, it item) error {
 	if err := s.health(); err != nil {
 		return unavailable("messages cannot be kept now", err)
 	}
-	it := item{e: e, done: done, keep: keep}
-	if e.Key != "" {
-		it.claim = &claim{key: keySum(e.To, e.Key)}
-		it.sum = dataSum(&e)
-		it.claim.sum = it.sum
+	if it.e.Key != "" {
+		it.sum = dataSum(&it.e)
+		it.claim = &claim{key: keySum(it.e.To, it.e.Key), sum: it.sum}
 	}
 	var err error
-	if it.log, err = s.log(e.To); err != nil {
+	if it.log, err = s.log(it.e.To); err != nil {
 		return err
 	}
 	if err = s.queue.push(ctx, &it); err != nil {

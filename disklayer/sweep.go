@@ -142,7 +142,7 @@ func (w *sweep) cursor(key, value []byte) error {
 		return errRecord
 	}
 	keep, ok := w.s.hubs.retention(a)
-	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() || w.s.cursors.waiting(a, string(name)) {
+	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() || w.s.cursors.of(a)[string(name)] != nil {
 		return nil
 	}
 	return w.s.run(false, func(b *pebble.Batch) { _ = b.Delete(key, nil) })

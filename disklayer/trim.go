@@ -28,72 +28,84 @@ func (s *store) checkTrim(l *logState, keep parley.Retention, held uint64) {
 	s.keeper.trimSoon(l.addr)
 }
 
-// bounds returns the oldest place of a log that is kept, and the newest that is
-// safe.
-func (s *store) bounds(l *logState, keep parley.Retention) (first, head uint64, err error) {
+// bounds returns a log's oldest message that is kept, and the newest that is
+// safe. The time of the oldest is 0 where it is not known.
+func (s *store) bounds(l *logState, keep parley.Retention) (first, newest mark, err error) {
 	cutoff := s.cfg.now().Add(-keep.Age).UnixNano()
 	l.mu.Lock()
-	newest, kept, oldest := s.readable(l), l.keptLocked(keep), l.first.time
+	newest, first = s.readable(l), l.first
+	kept := l.keptLocked(keep)
 	l.mu.Unlock()
-	if kept > newest.seq || oldest >= cutoff && oldest != 0 {
-		return kept, newest.seq, nil
+	least := newest.bytes - min(newest.bytes, uint64(keep.Bytes))
+	if kept > newest.seq {
+		return mark{seq: kept, bytes: newest.bytes}, newest, nil
 	}
-	m, err := s.search(l.addr, kept, newest, func(m, _ mark) bool { return m.time >= cutoff })
+	if first.time >= cutoff && first.time != 0 && first.bytes >= least {
+		if kept > first.seq {
+			first = mark{seq: kept}
+		}
+		return first, newest, nil
+	}
+	first, err = s.search(l.addr, kept, newest, func(m mark) bool { return m.time >= cutoff && m.bytes >= least })
 	if err != nil {
-		return 0, 0, err
+		return first, newest, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.moveFirstLocked(m)
-	return m.seq, newest.seq, nil
+	l.moveFirstLocked(first)
+	return first, newest, nil
 }
 
 // search returns the first message from a place on, up to the newest, for which
-// keep is true, as it is for all behind it; or what follows the newest. keep is
-// given the message's mark, and the one it has as a log's first: with the bytes
-// before it. That one is returned.
-func (s *store) search(a parley.Address, from uint64, newest mark, keep func(m, first mark) bool) (mark, error) {
-	found := mark{seq: newest.seq + 1, bytes: newest.bytes}
+// keep is true, as it is for all behind it; or what follows the newest. Its bytes
+// are those before it.
+func (s *store) search(a parley.Address, from uint64, newest mark, keep func(mark) bool) (mark, error) {
 	if err := s.enter(); err != nil {
-		return found, err
+		return mark{}, err
 	}
+	found := mark{seq: newest.seq + 1, bytes: newest.bytes}
 	var failed error
 	try := func(seq uint64) bool {
-		m, first, err := s.mark(a, seq)
-		if errors.Is(err, pebble.ErrNotFound) {
-			return false // trimmed meanwhile
-		}
-		if err != nil {
+		m, err := s.firstMark(a, seq)
+		switch {
+		case errors.Is(err, pebble.ErrNotFound): // trimmed meanwhile
+			return false
+		case err != nil:
 			failed = err
 			return true
-		}
-		if !keep(m, first) {
+		case !keep(m):
 			return false
 		}
-		if first.seq < found.seq {
-			found = first
-		}
+		found = m // the last one for which keep is true is the first one
 		return true
 	}
-	if n := int(newest.seq + 1 - from); n > 0 && !try(from) && try(newest.seq) {
-		sort.Search(n-1, func(i int) bool { return try(from + 1 + uint64(i)) })
+	// It is near from, mostly.
+	below, step := from, uint64(1)
+	for below < found.seq && !try(min(below+step-1, newest.seq)) {
+		below += step
+		step *= 2
+	}
+	if n := found.seq - min(below, found.seq); failed == nil && n > 0 {
+		sort.Search(int(n), func(i int) bool { return try(below + uint64(i)) })
 	}
 	return found, s.leave(failed)
 }
 
-// mark returns a message's mark, and the one it has as a log's first.
-func (s *store) mark(a parley.Address, seq uint64) (m, first mark, err error) {
+// firstMark returns the mark that a message has as its log's first: with the
+// bytes before it.
+func (s *store) firstMark(a parley.Address, seq uint64) (mark, error) {
 	value, closer, err := s.db.Get(messageKey(a, seq))
 	if err != nil {
-		return m, first, err
+		return mark{}, err
 	}
 	defer closer.Close()
-	e, err := parseRecord(value, a, parley.Cursor{Seq: seq})
+	m, err := markOf(seq, value)
 	if err != nil {
-		return m, first, err
+		return m, err
 	}
-	m, err = markOf(seq, value)
-	return m, mark{seq, m.time, m.bytes - uint64(len(e.Data))}, err
+	n, err := dataSize(value)
+	m.bytes -= uint64(n)
+	return m, err
 }
 
 // trim deletes what is beyond the retention of a log. The keeper calls it.
@@ -107,15 +119,18 @@ func (s *store) trim(a parley.Address) error {
 		return err
 	}
 	defer s.logs.unpin(l)
-	cutoff := s.cfg.now().Add(-keep.Age).UnixNano()
 	l.mu.Lock()
 	l.due = false
-	newest, kept, trimmed := l.safe, l.keptLocked(keep), l.trimmed
+	trimmed := l.trimmed
 	l.mu.Unlock()
-	least := newest.bytes - min(newest.bytes, uint64(keep.Bytes))
-	first, err := s.search(a, kept, newest, func(m, first mark) bool { return m.time >= cutoff && first.bytes >= least })
-	if err != nil || first.seq == trimmed {
+	first, newest, err := s.bounds(l, keep)
+	if err != nil || first.seq <= trimmed {
 		return err
+	}
+	if first.time == 0 && first.seq <= newest.seq {
+		if first, err = s.search(a, first.seq, newest, func(mark) bool { return true }); err != nil {
+			return err
+		}
 	}
 	return s.run(false, func(b *pebble.Batch) {
 		l.mu.Lock()

@@ -4,8 +4,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/parley-rt/parley/parleytest"
 )
 
 // backup runs parley backup, which is to say nothing but where the copy is.
@@ -13,7 +16,7 @@ func backup(t *testing.T, from, to string) {
 	t.Helper()
 	out, err := command(t, "backup", "--data", from, to).CombinedOutput()
 	if want := to + " is a copy of " + from + "\n"; err != nil || string(out) != want {
-		t.Fatalf("%v: %s", err, out)
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
@@ -42,6 +45,45 @@ func TestBackup(t *testing.T) {
 	} {
 		wantKept(t, serve(t, freePort, "--data", copied), texts...)
 	}
+}
+
+// TestBackupWhileBusy copies while alice goes on sending: all that was acknowledged
+// before is in the copy, and nothing is between.
+func TestBackupWhileBusy(t *testing.T) {
+	t.Parallel()
+	dir, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "copy")
+	const rule = "--keep=user:* messages=1000000"
+	p := serve(t, freePort, rule, "--data", dir)
+	const before = 200
+	alice := parleytest.DialURL(t, p.url+"ws/alice/?ack=1", nil)
+	next := func(n int) {
+		alice.Send(toBob(strconv.Itoa(n)))
+		alice.Receive()
+	}
+	for n := range before {
+		next(n)
+	}
+	copied := make(chan bool)
+	go func() {
+		defer close(copied)
+		backup(t, dir, to)
+	}()
+	sent := before
+	for busy := true; busy; sent++ {
+		next(sent)
+		select {
+		case <-copied:
+			busy = false
+		default:
+		}
+	}
+	bob := parleytest.DialURL(t, serve(t, freePort, rule, "--data", to).url+"ws/bob/", nil)
+	for n := range before {
+		if got, want := bob.Receive(), toBob(strconv.Itoa(n)); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	t.Logf("%d were sent while it was copied", sent-before)
 }
 
 func TestBackupMistakes(t *testing.T) {

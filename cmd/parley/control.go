@@ -34,7 +34,7 @@ type backupRequest struct {
 // listenControl listens in a data directory that this process has locked: a
 // socket that is there already is left from a process that was killed.
 func listenControl(dir string, backup func(context.Context, string) error) (*control, error) {
-	if err := os.Remove(filepath.Join(dir, controlName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeControl(dir); err != nil {
 		return nil, err
 	}
 	listener, err := listenIn(dir)
@@ -52,6 +52,14 @@ func listenControl(dir string, backup func(context.Context, string) error) (*con
 	}
 	go func() { c.served <- c.server.Serve(listener) }()
 	return c, nil
+}
+
+func removeControl(dir string) error {
+	err := os.Remove(filepath.Join(dir, controlName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // listenIn listens on the socket, for this user alone.
@@ -95,7 +103,7 @@ func (c *control) Close() error {
 	if served := <-c.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
-	return errors.Join(err, os.Remove(filepath.Join(c.dir, controlName)))
+	return errors.Join(err, removeControl(c.dir))
 }
 
 // socketBytes is how long a socket's path may be: 107 on Linux, less elsewhere.

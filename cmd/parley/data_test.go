@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/parley-rt/parley"
 	"github.com/parley-rt/parley/parleytest"
 )
 
@@ -91,6 +94,48 @@ func TestKeptThroughKill(t *testing.T) {
 	}
 }
 
+// TestDataBytes has a directory with no room: whoever asks is told, and who wants
+// nothing kept is served.
+func TestDataBytes(t *testing.T) {
+	t.Parallel()
+	p := serve(t, freePort, "--data-bytes=1")
+	alice := parleytest.DialURL(t, p.url+"ws/alice/", nil)
+	alice.Send(toBob("hello"))
+	if got := alice.Receive(); !strings.Contains(got, `"code":"unavailable"`) || !strings.Contains(got, `"to_user":"bob"`) {
+		t.Errorf("got %s", got)
+	}
+	for _, path := range []string{"healthz", "readyz"} {
+		status, body := p.get(path)
+		if status != http.StatusServiceUnavailable || strings.Contains(body, p.cmd.Dir) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	p.until("messages cannot be kept")
+	all := parleytest.DialURL(t, p.url+"ws/", nil)
+	all.Send("hello")
+	all.Receive()
+}
+
+// get asks for a path without its first slash.
+func (p *process) get(path string) (status int, body string) {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Close = true
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return answer.StatusCode, string(data)
+}
+
 // sendKept has alice send to bob, who is not there, and waits until all is safe.
 func sendKept(t *testing.T, p *process, texts ...string) {
 	t.Helper()
@@ -127,7 +172,7 @@ func (p *process) kill() {
 	p.exit()
 }
 
-// TestDataIsClosedLast stops a server on SIGTERM with a message just accepted.
+// TestDataIsClosed stops a server on SIGTERM with a message just accepted.
 func TestDataIsClosed(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -138,6 +183,23 @@ func TestDataIsClosed(t *testing.T) {
 		t.Errorf("the socket is left: %v", err)
 	}
 	wantKept(t, serve(t, freePort, "--data", dir), "last")
+}
+
+// TestAcknowledgedStaysSo has bob answer the ping behind a message: after a restart
+// he gets only what came later.
+func TestAcknowledgedStaysSo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	p := serve(t, freePort, "--data", dir)
+	sendKept(t, p, "read")
+	bob := parleytest.DialURL(t, p.url+"ws/bob/?ack=1", nil)
+	bob.Receive()
+	bob.ReceiveNothing() // but the ping, which it answers
+	bob.Close(parley.CloseNormal)
+	p.stop()
+	p = serve(t, freePort, "--data", dir)
+	sendKept(t, p, "new")
+	wantKept(t, p, "new")
 }
 
 // stop ends the server in peace.

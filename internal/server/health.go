@@ -14,16 +14,16 @@ import (
 // that changed.
 const healthInterval = time.Second
 
-// health logs when messages cannot be kept any more, and when they can again. One
+// healthLog tells when messages cannot be kept any more, and when they can again. One
 // goroutine uses it.
-type health struct {
+type healthLog struct {
 	check func() error
 	log   *slog.Logger
 	bad   bool // as it was told last
 }
 
 // watch logs until ctx ends.
-func (h *health) watch(ctx context.Context) {
+func (h *healthLog) watch(ctx context.Context) {
 	tick := time.NewTicker(healthInterval)
 	defer tick.Stop()
 	for {
@@ -36,7 +36,7 @@ func (h *health) watch(ctx context.Context) {
 	}
 }
 
-func (h *health) tell() {
+func (h *healthLog) tell() {
 	err := h.check()
 	if bad := err != nil; bad != h.bad {
 		h.bad = bad
@@ -48,10 +48,19 @@ func (h *health) tell() {
 	}
 }
 
+// health returns nil while messages can be kept, and when none are to be any more.
+func (s *Server) health() error {
+	err := s.hub.Health()
+	if errors.Is(err, parley.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
 // whileHealthy answers with 503 while messages cannot be kept.
 func (s *Server) whileHealthy(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := s.hub.Health(); err != nil {
+		if err := s.health(); err != nil {
 			writePlain(w, http.StatusServiceUnavailable, publicReason(err))
 			return
 		}

@@ -23,7 +23,7 @@ func TestHealthIsLoggedWhenItChanges(t *testing.T) {
 		var at atomic.Int32
 		var log bytes.Buffer
 		ctx, cancel := context.WithCancel(context.Background())
-		h := &health{check: func() error { return said[at.Load()] }, log: slog.New(slog.NewTextHandler(&log, nil))}
+		h := &healthLog{check: func() error { return said[at.Load()] }, log: slog.New(slog.NewTextHandler(&log, nil))}
 		go h.watch(ctx)
 		for i := range said {
 			at.Store(int32(i))

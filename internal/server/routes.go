@@ -14,7 +14,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", newPage(web.Files))
 	mux.Handle("/v1/", http.HandlerFunc(unknownEndpoint))
-	mux.Handle("/v1/send", protectOrigin(s.unlessDraining(&sendEndpoint{hub: s.hub, log: s.log, bytes: int64(s.cfg.MessageBytes)})))
+	mux.Handle("/v1/send", protectOrigin(s.unlessDraining(newSendEndpoint(s.hub, s.log, s.cfg.MessageBytes))))
 	mux.HandleFunc("GET /healthz", s.whileHealthy(healthy))
 	mux.HandleFunc("GET /readyz", s.whileHealthy(s.readiness))
 	return s.localOnly(s.classicRoutes(mux))

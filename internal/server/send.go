@@ -27,8 +27,20 @@ const shuttingDown = "the server is shutting down"
 type sendEndpoint struct {
 	hub   *parley.Hub
 	log   *slog.Logger
-	bytes int64 // the largest body
+	bytes int64         // the largest body
+	room  chan struct{} // holds one for each message to a user that is on its way
 }
+
+// sendsAtOnce is how many messages to users may be on their way for requests: a
+// disk that hangs is to hold up so many requests, and no more.
+const sendsAtOnce = 1024
+
+func newSendEndpoint(hub *parley.Hub, log *slog.Logger, bytes int) *sendEndpoint {
+	return &sendEndpoint{hub: hub, log: log, bytes: int64(bytes), room: make(chan struct{}, sendsAtOnce)}
+}
+
+// takesTooLong is told with the code Unavailable.
+const takesTooLong = "it takes too long to keep the message"
 
 func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
@@ -90,13 +102,33 @@ func (e *sendEndpoint) sendToUser(ctx context.Context, name string, order sendOr
 		state string
 		err   error
 	}
+	if err := e.takeRoom(ctx); err != nil {
+		return "", err
+	}
 	sent := make(chan outcome, 1)
-	sendToUser(ctx, e.hub, e.hub.SendAsync, name, m, func(state string, err error) { sent <- outcome{state, err} }, order.options...)
+	sendToUser(ctx, e.hub, e.hub.SendAsync, name, m, func(state string, err error) {
+		<-e.room
+		sent <- outcome{state, err}
+	}, order.options...)
 	select {
 	case o := <-sent:
 		return o.state, o.err
 	case <-ctx.Done():
-		return "", &parley.Error{Code: parley.Unavailable, Message: "it takes too long to keep the message, which may be kept all the same"}
+		return "", &parley.Error{Code: parley.Unavailable, Message: takesTooLong + ", which may be kept all the same"}
+	}
+}
+
+func (e *sendEndpoint) takeRoom(ctx context.Context) error {
+	select {
+	case e.room <- struct{}{}: // also for whoever does not wait any more
+		return nil
+	default:
+	}
+	select {
+	case e.room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &parley.Error{Code: parley.Unavailable, Message: takesTooLong}
 	}
 }
 

@@ -122,7 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.debug != nil {
 		group.Go(func() error { return unlessShutDown(s.debug.Serve(s.debugListener)) })
 	}
-	able := &health{check: s.hub.Health, log: s.log}
+	able := &healthLog{check: s.health, log: s.log}
 	group.Go(func() error {
 		able.watch(ctx)
 		return nil

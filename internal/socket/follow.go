@@ -99,18 +99,25 @@ func (m *Membership) Handled(at Position) error {
 	return m.part.loop.put(background, post{kind: postHandled, member: m, at: at})
 }
 
-// PublishKept hands the message at p.At of a log to the followers of t. It does not
-// wait: where a mailbox is full, they read it from the log.
+// PublishKept hands the message at p.At of a log to the members of t. It does not
+// wait: where a mailbox is full, followers read it from the log. Members of a topic
+// that follows none, since others keep what this hub does not, go without.
 func (e *Engine) PublishKept(t *Topic, p Post) error {
 	for part := t.all(); part != nil; part = part.next {
-		if part.count.Load() == 0 {
+		members := part.count.Load()
+		if members == 0 {
 			continue
 		}
-		err := part.loop.offer(post{
-			kind: postPublish, part: part, data: p.Frame, value: p.Value, size: p.Size, except: p.Except, at: p.At, prev: p.Prev,
-		})
+		message := post{kind: postPublish, part: part, data: p.Frame, value: p.Value, size: p.Size, except: p.Except}
+		if part.log != nil {
+			message.at, message.prev = p.At, p.Prev
+		}
+		room, err := part.loop.offer(message)
 		if err != nil {
 			return err
+		}
+		if !room && part.log == nil {
+			e.stats.Dropped.Add(int64(members))
 		}
 	}
 	return nil

@@ -73,11 +73,12 @@ type gap struct {
 	at   Position
 }
 
-// offer queues p, a message of a log. It does not wait: where there is no room, the
-// loop hears of the last one that was left out.
-func (m *mailbox) offer(p post) error {
+// offer queues p, a message of a log, and reports whether there was room. It does
+// not wait: the loop hears of the last one that was left out of a part that is a
+// log's.
+func (m *mailbox) offer(p post) (room bool, err error) {
 	cost := m.costOf(&p)
-	room := m.room.TryAcquire(cost)
+	room = m.room.TryAcquire(cost)
 	m.mu.Lock()
 	switch {
 	case m.closed:
@@ -85,11 +86,11 @@ func (m *mailbox) offer(p post) error {
 		if room {
 			m.room.Release(cost)
 		}
-		return ErrClosed
+		return false, ErrClosed
 	case room:
 		m.posts = append(m.posts, p)
 		m.cost += cost
-	default:
+	case p.part.log != nil:
 		if p.part.log.gap == (Position{}) {
 			m.gaps = append(m.gaps, gap{part: p.part})
 		}
@@ -98,7 +99,7 @@ func (m *mailbox) offer(p post) error {
 	m.ready = len(m.posts)
 	m.mu.Unlock()
 	m.notify()
-	return nil
+	return room, nil
 }
 
 // takeGaps returns what was left out since it was called last.
