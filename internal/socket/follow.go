@@ -205,5 +205,8 @@ func (l *Loop) writePage(c *Conn, frames []byte) bool {
 		return false
 	}
 	l.writeAnyway(c, frames, false)
+	if o := c.out.Load(); o != nil {
+		o.exempt()
+	}
 	return true
 }
