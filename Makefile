@@ -3,7 +3,7 @@
 GO_TOOL = go tool -modfile=tools/go.mod
 FUZZTIME ?= 5m
 
-.PHONY: run build test deps lint cross unit bench-test e2e fuzz bench screenshot
+.PHONY: run build test deps lint cross unit bench-test e2e crash fuzz bench screenshot
 
 run: ## serve on http://127.0.0.1:8000/, needs Go alone
 	go run ./cmd/parley serve
@@ -36,6 +36,10 @@ bench-test:
 
 e2e: build ## the page and the examples in a real browser, and foreign clients
 	cd e2e && npm ci --no-audit --no-fund && PARLEY_BIN=$(CURDIR)/bin/parley npm test
+
+crash: ## kill -9, 100 times, and what was accepted is there and what was not is not; takes minutes
+	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 100 -restores 5
+	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 20 -restores 1 -process
 
 fuzz: ## each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)

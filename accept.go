@@ -127,6 +127,13 @@ func (c *Conn) abandon() {
 // forget drops what Connect asked for.
 func (c *Conn) forget() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	var lost []func()
+	if c.setup != nil {
+		lost = c.setup.lost
+	}
 	c.left, c.over, c.setup = true, true, nil
+	c.mu.Unlock()
+	for _, f := range lost {
+		f()
+	}
 }

@@ -30,6 +30,14 @@ func (p *proto) pack(m Message) []byte {
 	return socket.Frame(m.Binary, m.Data)
 }
 
+// appendFrame appends what pack returns.
+func (p *proto) appendFrame(dst []byte, m Message) []byte {
+	if p.compress != nil && len(m.Data) >= compressFrom {
+		return append(dst, p.packCompressed(m)...)
+	}
+	return socket.AppendFrame(dst, m.Binary, m.Data)
+}
+
 // packCompressed leaves a message as it is where compressing does not shrink it.
 func (p *proto) packCompressed(m Message) (frame []byte) {
 	if !p.compress(m.Data, func(compressed []byte) { frame = socket.CompressedFrame(m.Binary, compressed) }) {

@@ -19,8 +19,9 @@ type Consumer interface {
 	Receive(c *Conn, m Message) error
 
 	// Disconnect is called exactly once for each connection whose Connect
-	// succeeded, after all else, however it ended. code is the peer's close
-	// code, ours where we closed first, or 1006 where the connection was lost.
+	// succeeded, after all else, however it ended; it waits for what
+	// [Conn.SendAsync] has on its way. code is the peer's close code, ours where
+	// we closed first, or 1006 where the connection was lost.
 	Disconnect(c *Conn, code CloseCode)
 }
 

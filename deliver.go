@@ -66,7 +66,9 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 		}
 	}
 	for _, listener := range listeners {
-		if !listener.offer(e.Message) {
+		if !e.Cursor.IsZero() {
+			listener.offerKept(e)
+		} else if !listener.offer(e.Message) {
 			l.hub.missed.Add(1)
 		}
 	}
@@ -83,13 +85,19 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 		m, fresh, err := coded.encode(t.proto.dialect, e.Message)
 		if err != nil {
 			if fresh {
-				l.hub.log.Error("parley: message not encoded", "to", e.To, "err", err)
+				t.proto.notEncoded(l.hub, e.To, err)
 			}
 			return nil
 		}
 		post.Frame = t.proto.pack(m)
 	}
-	err := l.hub.engine.Publish(ctx, &t.Topic, post)
+	var err error
+	if e.Cursor.IsZero() {
+		err = l.hub.engine.Publish(ctx, &t.Topic, post)
+	} else {
+		post.At, post.Prev = socket.Position(e.Cursor), e.Prev
+		err = l.hub.engine.PublishKept(&t.Topic, post)
+	}
 	if errors.Is(err, socket.ErrClosed) { // a hub that closed has no members
 		return nil
 	}

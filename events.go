@@ -11,6 +11,7 @@ import (
 type event struct {
 	kind               eventKind
 	compressed, binary bool // of a received message
+	waited             bool // for the messages that the connection sent
 	code               CloseCode
 	data               []byte   // of a received message
 	message            *Message // to deliver
@@ -29,6 +30,8 @@ const (
 type work struct {
 	queue, batch          []event // what comes next; what is being handled
 	receiving, delivering load
+	starved               bool        // a message to deliver found no room: the socket waits to hear of some
+	handled               *Message    // the last kept message to its user that a Deliverer is done with; the runner's
 	cut                   *time.Timer // ends the context of a connection that was lost while busy
 }
 
@@ -91,6 +94,7 @@ func (e *events) Deliver(value any) bool {
 	w := c.wake()
 	limits, m := &c.handler.hub.opts.Limits, value.(*Message)
 	if w.delivering.messages >= limits.DeliverQueue || w.delivering.bytes >= limits.SendQueueBytes {
+		w.starved = true
 		return false
 	}
 	w.delivering.add(1, len(m.Data))
@@ -119,7 +123,7 @@ func (e *events) Closing() {
 	c.mu.Unlock()
 	for m := range joined.all {
 		m.Forget()
-		c.handler.hub.table.release(m.topic)
+		c.handler.hub.drop(m)
 	}
 }
 

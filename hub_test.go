@@ -64,9 +64,9 @@ func (p party) hear(t *testing.T, what string, want ...string) {
 	}
 	for name, w := range p.wires {
 		if slices.Contains(want, name) {
-			w.expect(fmt.Sprintf("text %q", what))
+			w.expectMessage(fmt.Sprintf("text %q", what))
 		}
-		w.expect(fmt.Sprintf("text %q", "end of "+what))
+		w.expectMessage(fmt.Sprintf("text %q", "end of "+what))
 	}
 }
 

@@ -33,7 +33,7 @@ func (k *KeepRule) Validate() error {
 // keepRule is a KeepRule as it is looked up.
 type keepRule struct {
 	kind     addressKind
-	name     string // a pattern
+	parts    []string // of the name's pattern, split at each *
 	optional bool
 	Retention
 }
@@ -50,12 +50,12 @@ func (k *KeepRule) compile() (keepRule, error) {
 	orDefault(&r.Bytes, retained.Bytes)
 	orDefault(&r.Age, retained.Age)
 	if k.Pattern == "everyone" {
-		r.kind = kindEveryone
+		r.kind, r.parts = kindEveryone, []string{""}
 		return r, nil
 	}
 	for _, kind := range []addressKind{kindGroup, kindUser} {
 		if name, ok := strings.CutPrefix(k.Pattern, kindPrefix[kind]); ok {
-			r.kind, r.name = kind, name
+			r.kind, r.parts = kind, strings.Split(name, "*")
 			if err := checkName(name); err != nil {
 				return r, fmt.Errorf("parley: keeping %q: %w", k.Pattern, err)
 			}
@@ -86,7 +86,7 @@ func compileKeep(rules []KeepRule) (keepRules, error) {
 // find returns the rule of an address, nil where it is not kept.
 func (rules keepRules) find(of Address) *keepRule {
 	for i := range rules {
-		if r := &rules[i]; r.kind == of.kind && (r.name == "*" || matchWildcard(r.name, of.name)) {
+		if r := &rules[i]; r.kind == of.kind && matchParts(r.parts, of.name) {
 			return r
 		}
 	}

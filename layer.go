@@ -7,9 +7,9 @@ import (
 )
 
 // Layer carries messages between hubs, in one process or many, and keeps the
-// logs of kept addresses (see [Keep]). [NewMemoryLayer] returns the one for a
-// single process that keeps nothing beyond it. Package layertest holds what every
-// Layer promises as tests.
+// logs of kept addresses (see [Keep]). [MemoryLayer] is the one for a single
+// process that keeps nothing beyond it. Package layertest holds what every Layer
+// promises as tests.
 type Layer interface {
 	// Attach connects a hub to the layer until the Link is closed. What may
 	// fail, a layer does before.
@@ -36,10 +36,13 @@ type Link interface {
 	// once e is safe, or with the reason why it is not known to be: then it may
 	// be kept all the same. done is called on a goroutine of the layer, in the
 	// order of the appends of one address, and before or after e is handed to
-	// hubs; it must not block for long, nor call Append. Append itself waits
-	// for room until ctx ends, and no longer; where it returns an error, e is
-	// not kept and done is not called. The messages that one goroutine appends
-	// are kept in that order.
+	// hubs; it must not block for long, nor call Append or Close. Append itself
+	// waits for room until ctx ends, and no longer; where it returns an error, e
+	// is not kept and done is not called. The messages that one goroutine
+	// appends are kept in that order. Either way the error has the code
+	// [TooLarge] where e is larger than all that is kept of its address,
+	// [BadRequest] where e.Key is too long, and [Unavailable] where nothing can
+	// be kept at present.
 	//
 	// Where e.Key is not empty and a message with the same Key was appended to
 	// the address within the layer's window, e is not kept again: done gets the
@@ -50,14 +53,16 @@ type Link interface {
 	// is safe and can be read.
 	Append(ctx context.Context, e Envelope, done func(Sent, error)) error
 
-	// Head returns the place of the newest message that is safe, or where the
-	// first one will follow.
+	// Head returns the place of the newest message that is safe, or, of a log
+	// without messages, one that the next message will follow. It is never the
+	// zero Cursor.
 	Head(ctx context.Context, of Address) (Cursor, error)
 	// ReadAfter returns the messages behind a place, oldest first. Where the
 	// log cannot go on from there (the place is of another epoch, beyond the
 	// head, or messages behind it were trimmed), the page begins with the oldest
-	// message and is Missed. The zero Cursor is the log's beginning, and never
-	// Missed.
+	// message and is Missed, also where there is none. The zero Cursor is the
+	// log's beginning, and never Missed. A layer that does not know better may
+	// call the place Missed of the last message that was trimmed.
 	ReadAfter(ctx context.Context, of Address, after Cursor, limit PageLimit) (Page, error)
 	// ReadBefore returns the newest messages before a place, oldest first;
 	// before the zero Cursor, the newest of all. Missed is as for ReadAfter,
@@ -69,8 +74,9 @@ type Link interface {
 	// that was not moved for longer than messages are kept.
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
 	// Advance moves a named cursor forward, never back, unless it was of
-	// another epoch. It does not wait, and what was moved last may be lost in a
-	// crash.
+	// another epoch. A place that the log does not have is ignored. Names are
+	// any text of at most 200 bytes. Advance does not wait, and what was moved
+	// last may be lost in a crash.
 	Advance(of Address, name string, to Cursor)
 
 	// Members asks every hub for its members of an address.
@@ -80,7 +86,9 @@ type Link interface {
 
 	// Health returns nil while messages can be kept, or why they cannot.
 	Health() error
-	// Close ends the link; the hub is told nothing afterwards.
+	// Close ends the link, once done was called for all that was appended. The
+	// hub is told nothing afterwards, but perhaps a message that is not kept and
+	// that another hub was sending meanwhile. done and Deliver must not call it.
 	Close() error
 }
 
@@ -90,8 +98,9 @@ type Local interface {
 	// Deliver hands e to the hub's own connections and listeners. A message
 	// that is not kept waits for room until ctx ends. Kept ones, those with a
 	// Cursor, are handed over one at a time for one address, in the order of
-	// their places, and the call does not wait: a hub that has no room reads
-	// them from the log later, and so it does after a gap, which Prev shows.
+	// their places, and the call does not wait, nor call the layer: a hub that
+	// has no room reads them from the log later, and so it does after a gap,
+	// which Prev shows. While it and done run, others may read the address.
 	Deliver(ctx context.Context, e Envelope) error
 	// Retention returns how much of an address's log is to be kept.
 	Retention(of Address) Retention
@@ -107,7 +116,7 @@ type Envelope struct {
 	Except ConnID // the one connection that does not get it; zero for none
 	More   bool   // a hint: the sender's next message follows at once
 	Key    string // to be appended once only, if not empty; at most 512 bytes, any bytes; not handed out again
-	Prev   uint64 // of a kept message: the Seq of the one before it in the log, or what stands for it
+	Prev   uint64 // of a kept message that is delivered: the Seq of the one before it in the log, or what stands for it
 }
 
 // Sent tells what became of a message that was sent to a kept address.

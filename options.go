@@ -71,6 +71,7 @@ type Limits struct {
 	DeliverQueue   int // messages waiting for a Deliverer, or SendQueueBytes of them; beyond it, SlowReader applies. Default 256
 	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
 	Memberships    int // addresses that one connection may be a member of. Default 1000
+	SendsInFlight  int // kept messages that SendAsync of one connection has on their way before it waits; that of the program, 16 times as many. Default 256
 
 	HandshakeTimeout time.Duration // the time Connect may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection; over TLS, one of 16 KiB that takes longer. Default 10 s
@@ -103,6 +104,7 @@ func (o *Options) withDefaults() Options {
 	orDefault(&l.DeliverQueue, 256)
 	orDefault(&l.MailboxBytes, 4<<20)
 	orDefault(&l.Memberships, 1000)
+	orDefault(&l.SendsInFlight, 256)
 	orDefault(&l.HandshakeTimeout, 10*time.Second)
 	orDefault(&l.WriteTimeout, 10*time.Second)
 	orDefault(&l.ReceiveGrace, 10*time.Second)

@@ -45,9 +45,13 @@ func sameHost(page *url.URL, host string) bool {
 // matchWildcard matches text against a pattern in which each * stands for any
 // characters. It takes time linear in the text for each *.
 func matchWildcard(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
+	return matchParts(strings.Split(pattern, "*"), text)
+}
+
+// matchParts is matchWildcard with a pattern that is split at each *.
+func matchParts(parts []string, text string) bool {
 	if len(parts) == 1 {
-		return pattern == text
+		return parts[0] == text
 	}
 	text, ok := strings.CutPrefix(text, parts[0])
 	if !ok {

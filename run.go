@@ -24,12 +24,13 @@ func (c *Conn) run() {
 			c.more.Store(len(left) > 0 && left[0].kind == eventReceive)
 			c.handle(&batch[i])
 		}
-		if len(batch) > 1 {
-			c.handler.hub.engine.Flush()
-		}
 		if len(batch) == 0 {
 			returned = true
 			return
+		}
+		c.tellHandled()
+		if len(batch) > 1 {
+			c.handler.hub.engine.Flush()
 		}
 	}
 }
@@ -70,12 +71,33 @@ func (c *Conn) handle(ev *event) {
 		}
 	case eventDeliver:
 		if !closing {
-			c.call("Deliver", func() error { return c.consumer.(Deliverer).Deliver(c, *ev.message) })
+			c.call("Deliver", func() error { return c.deliver(ev.message) })
 		}
 	case eventPeerClose:
-		c.shut(uint16(ev.code), "")
+		if !c.afterSends(ev) {
+			c.shut(uint16(ev.code), "")
+		}
 	case eventOver:
-		c.disconnect(ev.code)
+		if !c.afterSends(ev) {
+			c.disconnect(ev.code)
+		}
+	}
+}
+
+// deliver hands a message to a Deliverer.
+func (c *Conn) deliver(m *Message) error {
+	err := c.consumer.(Deliverer).Deliver(c, *m)
+	if err == nil && m.To.kind == kindUser && !m.Cursor.IsZero() {
+		c.work.handled = m
+	}
+	return err
+}
+
+// tellHandled acknowledges the kept messages of a batch.
+func (c *Conn) tellHandled() {
+	if w := c.work; w.handled != nil {
+		c.handled(w.handled)
+		w.handled = nil
 	}
 }
 
@@ -84,20 +106,25 @@ func (c *Conn) handle(ev *event) {
 // messages are of no interest any more.
 func (c *Conn) begin(ev *event) (closing bool) {
 	c.mu.Lock()
-	resume := false
+	resume, room := false, false
+	limits := &c.handler.hub.opts.Limits
 	switch w := c.work; ev.kind {
 	case eventReceive:
 		w.receiving.add(-1, -len(ev.data))
-		limits := &c.handler.hub.opts.Limits
 		resume = c.paused && w.receiving.messages <= limits.ReceiveQueue/2 && w.receiving.bytes <= limits.MessageBytes/2
 		c.paused = c.paused && !resume
 	case eventDeliver:
 		w.delivering.add(-1, -len(ev.message.Data))
+		room = w.starved && w.delivering.messages <= limits.DeliverQueue/2 && w.delivering.bytes <= limits.SendQueueBytes/2
+		w.starved = w.starved && !room
 	}
 	closing = c.closing
 	c.mu.Unlock()
 	if resume {
 		c.report("resume", c.sock.Resume())
+	}
+	if room {
+		c.report("room", c.sock.Room())
 	}
 	return closing
 }

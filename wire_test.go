@@ -169,6 +169,18 @@ func (w *wire) expect(want ...string) {
 	}
 }
 
+// expectMessage is expect that takes no notice of pings.
+func (w *wire) expectMessage(want string) {
+	w.t.Helper()
+	got := w.next()
+	for strings.HasPrefix(got, "ping ") {
+		got = w.next()
+	}
+	if got != want {
+		w.t.Fatalf("got %s, want %s", got, want)
+	}
+}
+
 // Bits and opcodes of a frame's first byte (RFC 6455, section 5.2).
 const (
 	fin  = 0x80

@@ -33,7 +33,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func benchmarkRaw(b *testing.B, senders int, data []byte) float64 {
 	cfg := testConfig(b.TempDir())
-	options := (&store{cfg: &cfg, fs: newGuardFS(cfg.fs, cfg.dir, Machine)}).pebbleOptions()
+	options := (&store{cfg: &cfg, fs: newGuardFS(cfg.fs, cfg.dir)}).pebbleOptions()
 	options.FS = cfg.fs
 	db, err := pebble.Open(cfg.dir, options)
 	if err != nil {

@@ -59,30 +59,46 @@ func openDirectory(fs vfs.FS, path string) (*directory, error) {
 	return nil, errors.Join(err, d.lock.Close())
 }
 
-// make makes the directory where there is none, so that it stays.
+// make makes the directory, and those above it, where there are none, so that they
+// stay.
 func (d *directory) make() error {
-	_, err := d.fs.Stat(d.path)
-	if err == nil {
+	var above []string // where something is new
+	for at := d.path; ; at = d.fs.PathDir(at) {
+		if _, err := d.fs.Stat(at); err == nil || at == d.fs.PathDir(at) {
+			break
+		}
+		above = append(above, d.fs.PathDir(at))
+	}
+	if len(above) == 0 {
 		return nil
 	}
 	if err := d.fs.MkdirAll(d.path, 0o700); err != nil {
 		return d.cannot("be made", err)
 	}
-	if err := syncDir(d.fs, d.fs.PathDir(d.path)); err != nil {
-		return d.cannot("be made", err)
+	for _, path := range above {
+		if err := syncDir(d.fs, path); err != nil {
+			return d.cannot("be made", err)
+		}
 	}
 	return nil
 }
 
-// list returns what the directory holds, but for what says nothing of its use.
+// list returns what the directory holds, but for what says nothing of its use: an
+// empty db is there when a first start was interrupted.
 func (d *directory) list() ([]string, error) {
 	names, err := d.fs.List(d.path)
 	if err != nil {
 		return nil, d.cannot("be read", err)
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
+	names = slices.DeleteFunc(names, func(name string) bool {
 		return name == lockFile || name == versionFile+".tmp" || name == "lost+found"
-	}), nil
+	})
+	if slices.Equal(names, []string{dbDir}) {
+		if inside, err := d.fs.List(d.file(dbDir)); err == nil && len(inside) == 0 {
+			return nil, nil
+		}
+	}
+	return names, nil
 }
 
 // check reads the format's version, or writes it where the directory is new.

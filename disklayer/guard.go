@@ -24,7 +24,7 @@ import (
 type guardFS struct {
 	vfs.FS
 	dir       string
-	walNoSync bool // Process: syncing the write-ahead log does nothing, but at its end
+	walNoSync atomic.Bool // Process: syncing the write-ahead log does nothing, but at its end
 
 	changes sync.RWMutex // read-locked during each change
 	over    atomic.Bool
@@ -33,8 +33,8 @@ type guardFS struct {
 	failed  chan struct{} // closed with the first failure
 }
 
-func newGuardFS(fs vfs.FS, dir string, d Durability) *guardFS {
-	return &guardFS{FS: fs, dir: dir, walNoSync: d == Process, failed: make(chan struct{})}
+func newGuardFS(fs vfs.FS, dir string) *guardFS {
+	return &guardFS{FS: fs, dir: dir, failed: make(chan struct{})}
 }
 
 // fail ends the use of the files.
@@ -99,7 +99,7 @@ func (g *guardFS) open(what, name string, op func() (vfs.File, error)) (vfs.File
 	if f == nil {
 		return &voidFile{name: g.PathBase(name)}, nil
 	}
-	return &guardFile{File: f, g: g, name: name, noSync: g.walNoSync && strings.HasSuffix(name, ".log")}, nil
+	return &guardFile{File: f, g: g, name: name, wal: strings.HasSuffix(name, ".log")}, nil
 }
 
 func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -153,10 +153,12 @@ func (g *guardFS) Unwrap() vfs.FS { return g.FS }
 // guardFile is a file of a guardFS.
 type guardFile struct {
 	vfs.File
-	g      *guardFS
-	name   string
-	noSync bool
+	g    *guardFS
+	name string
+	wal  bool // it is a write-ahead log
 }
+
+func (f *guardFile) noSync() bool { return f.wal && f.g.walNoSync.Load() }
 
 func (f *guardFile) Write(p []byte) (int, error) {
 	return len(p), f.g.change("write", f.name, func() error {
@@ -180,14 +182,14 @@ func (f *guardFile) Preallocate(offset, length int64) error {
 }
 
 func (f *guardFile) Sync() error {
-	if f.noSync {
+	if f.noSync() {
 		return nil
 	}
 	return f.g.change("sync", f.name, f.File.Sync)
 }
 
 func (f *guardFile) SyncData() error {
-	if f.noSync {
+	if f.noSync() {
 		return nil
 	}
 	return f.g.change("sync", f.name, f.File.SyncData)
@@ -204,7 +206,7 @@ func (f *guardFile) SyncTo(length int64) (full bool, err error) {
 // Close closes the file, always. A log that is not synced as it grows is synced
 // now: Pebble takes one that a newer one follows for whole.
 func (f *guardFile) Close() error {
-	if f.noSync {
+	if f.noSync() {
 		_ = f.g.change("sync", f.name, f.File.SyncData)
 	}
 	if err := f.File.Close(); err != nil {

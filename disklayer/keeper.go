@@ -2,6 +2,7 @@ package disklayer
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,15 @@ const measureBytes = 16 << 20
 func (k *keeper) init() { k.wake, k.stopped = make(chan struct{}, 1), make(chan struct{}) }
 
 func (k *keeper) stop() { k.once.Do(func() { close(k.stopped) }) }
+
+func (k *keeper) isStopped() bool {
+	select {
+	case <-k.stopped:
+		return true
+	default:
+		return false
+	}
+}
 
 func (k *keeper) wakeUp() {
 	select {
@@ -107,9 +117,15 @@ func (s *store) keepUp() error {
 	if look {
 		s.measure()
 	}
-	err := s.trim(due)
+	var err error
 	if save {
-		err = errors.Join(err, s.flushCursors())
+		err = s.flushCursors()
+	}
+	for logs := range slices.Chunk(due, sweepChunk) {
+		if s.keeper.isStopped() {
+			return err
+		}
+		err = errors.Join(err, s.trim(logs))
 	}
 	return err
 }

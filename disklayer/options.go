@@ -17,7 +17,8 @@ const (
 	// Process is the end of this process only: messages are written to the
 	// operating system before they are accepted. A store that was not closed
 	// begins a new epoch after the machine was started anew; where a system does
-	// not tell (Linux does), always.
+	// not tell (Linux does), always. A directory that Machine was used with stays
+	// one whose messages are synced.
 	Process
 )
 

@@ -34,16 +34,17 @@ type store struct {
 	claimsMu sync.Mutex
 	claims   map[digest]*claim // guarded by claimsMu
 
-	written int          // bytes since space was measured; the committer's
-	using   sync.RWMutex // read-locked while the database is read
-	gone    error        // guarded by using: why it cannot be read any more
-	working sync.WaitGroup
+	written int            // bytes since space was measured; the committer's
+	using   sync.RWMutex   // read-locked while the database is read
+	gone    error          // guarded by using: why it cannot be read any more
+	keeping sync.WaitGroup // the keeper
+	working sync.WaitGroup // the others
 }
 
 // newStore opens the database. fresh says that it begins a new epoch.
 func newStore(cfg *config, hubs *hubs, fresh bool) (*store, error) {
 	s := &store{
-		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, cfg.fs.PathJoin(cfg.dir, dbDir), cfg.Durability),
+		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, cfg.fs.PathJoin(cfg.dir, dbDir)),
 		flights: make(chan *flight, flights), free: make(chan *flight, flights), claims: map[digest]*claim{},
 	}
 	s.logs.init(cfg.TailBytes)
@@ -57,11 +58,28 @@ func newStore(cfg *config, hubs *hubs, fresh bool) (*store, error) {
 		_ = s.discard(err) // it failed
 		return nil, err
 	}
+	s.sparesSyncs()
 	s.measure()
 	s.working.Go(s.commitLoop)
 	s.working.Go(s.finishLoop)
-	s.working.Go(s.keepLoop)
+	s.keeping.Go(s.keepLoop)
 	return s, nil
+}
+
+// sparesSyncs has messages accepted without a sync of the disk, where that is asked
+// for, from now on: that this run began is synced, or nothing would tell after the
+// machine's end that messages are gone. A directory that Machine was used with is
+// synced all the same: its write-ahead logs say up to where they were synced, and
+// what is missing before is damage.
+func (s *store) sparesSyncs() {
+	if s.cfg.Durability != Process {
+		return
+	}
+	if s.db.FormatMajorVersion() >= pebble.FormatWALSyncChunks {
+		s.cfg.Logger.Warn("disklayer: messages are synced to the disk, as they always were in this directory", "dir", s.cfg.dir)
+		return
+	}
+	s.fs.walNoSync.Store(true)
 }
 
 // open opens the database. It returns errors of changing files too.
@@ -92,6 +110,7 @@ func (s *store) open() (err error) {
 // stop ends the store: what was appended is kept first, unless it failed.
 func (s *store) stop(why error) error {
 	s.keeper.stop()
+	s.keeping.Wait() // what it was about to write, it writes
 	s.queue.close(why)
 	s.working.Wait()
 	err := s.end()

@@ -127,7 +127,11 @@ func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
 	}
 	defer s.logs.unpin(l)
 	before := s.cfg.now().Add(-dropAfter(keep)).UnixNano()
-	return s.run(false, func(b *pebble.Batch) {
+	l.mu.Lock()
+	raises := l.head.seq > s.floor.Load()
+	l.mu.Unlock()
+	// The floor is the head of logs that are not there: a place that is handed out.
+	return s.run(raises, func(b *pebble.Batch) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !l.stored || l.trimmed <= l.head.seq || l.head.time >= before {

@@ -21,8 +21,9 @@ export function launch() {
 
 // openTab opens url in a context of its own, which closes with the test t.
 // The test fails on anything that the page reports as an error, unless
-// allow(text) says that it belongs to the test.
-export async function openTab(t, browser, url, { allow = () => false, ...options } = {}) {
+// allow(text) says that it belongs to the test. onSocket(socket) is called for
+// each WebSocket that the page opens.
+export async function openTab(t, browser, url, { allow = () => false, onSocket = () => {}, ...options } = {}) {
   const context = await browser.newContext({ locale: "en-GB", ...options });
   context.setDefaultTimeout(TIMEOUT_MS);
   const errors = [];
@@ -33,6 +34,7 @@ export async function openTab(t, browser, url, { allow = () => false, ...options
     assert.deepEqual(errors, [], "errors that the page reported");
   });
   const page = await context.newPage();
+  page.on("websocket", (socket) => onSocket(socket));
   await page.goto(url);
   return page;
 }

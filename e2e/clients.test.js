@@ -43,10 +43,24 @@ for (const slash of ["/", ""]) {
   });
 }
 
-test("a tutorial's page is told when nobody has the name", async (t) => {
-  const bob = await pageClient(t, browser, server.ws("/ws/bob/"));
+test("a tutorial's page is told when nobody has the name, where nothing is kept", async (t) => {
+  const forgetful = await Server.start("--keep=none");
+  t.after(() => forgetful.stop());
+  const bob = await pageClient(t, browser, forgetful.ws("/ws/bob/"));
   await bob.send("hello?", "nobody");
   await bob.received('"not_found"');
+});
+
+test("clients without an SDK get what waited for them", async (t) => {
+  const ada = await nodeClient(t, server.ws("/ws/ada/?ack=1"));
+  for (const [name, client] of Object.entries({ page: (url) => pageClient(t, browser, url), node: (url) => nodeClient(t, url), python: (url) => pythonClient(t, url) })) {
+    for (const message of ["first", "second"]) ada.send(message, `late-${name}`);
+    await ada.received(`{"ack":{"to_user":"late-${name}","state":"kept"}}`);
+    const late = await client(server.ws(`/ws/late-${name}/`));
+    await late.received("second");
+    await late.received("first");
+    await late.close();
+  }
 });
 
 test("unknown keys arrive, and the text as it was sent", async (t) => {

@@ -8,7 +8,7 @@ let browser;
 let server;
 
 before(async () => {
-  server = await Server.start();
+  server = await Server.start("--keep=none");
   browser = await launch();
 });
 

@@ -46,7 +46,7 @@ test("a changed name is the one under which messages arrive", async (t) => {
   const ben = await open(t, "Ben");
   await ada.rename("Augusta");
   await ben.sayTo("Ada", "old name");
-  await ben.alert.getByText("nobody called Ada is connected").waitFor();
+  await ben.entry("to Ada", "old name", "Waiting until Ada connects").waitFor();
   await ben.sayTo("Augusta", "new name");
   await ada.entry("to you", "new name").waitFor();
   await ada.sayTo("Ben", "it is me");

@@ -77,8 +77,10 @@ test("a name may hold any characters", async (t) => {
   }
 });
 
-test("a recipient whom nobody is called brings the server's error", async (t) => {
-  const ada = await open(t, "Ada");
+test("where nothing is kept, a recipient whom nobody is called brings the server's error", async (t) => {
+  const forgetful = await Server.start("--keep=none");
+  t.after(() => forgetful.stop());
+  const ada = await DemoPage.open(t, browser, forgetful, "Ada");
   await ada.sayTo("Nobody", "are you there?");
   await ada.alert.getByText("Not delivered: nobody called Nobody is connected.").waitFor();
   await ada.sayTo("Ada", "then I talk to myself");

@@ -6,8 +6,9 @@ import { backoff } from "../web/backoff.js";
 import { closeWords, shouldReconnect } from "../web/closecodes.js";
 import { nameProblem } from "../web/identity.js";
 import { Outbox } from "../web/outbox.js";
+import { Repeats } from "../web/repeats.js";
 import { uuid4 } from "../web/uuid.js";
-import { fromEveryone, fromPerson } from "../web/wire.js";
+import { fromEveryone, fromPerson, toPerson } from "../web/wire.js";
 
 test("pauses double from half a second to a cap, half of each by chance", () => {
   assert.deepEqual([backoff(0, () => 0), backoff(0, () => 1)], [250, 500]);
@@ -61,9 +62,10 @@ test("nobody can speak as the server to everyone", () => {
 });
 
 test("whatever arrives can be shown", () => {
-  assert.deepEqual(fromEveryone("plain"), { kind: "message", from: "", to: "", text: "plain", raw: false });
-  assert.deepEqual(fromEveryone('{"message":"hi","from":"Ada"}'), { kind: "message", from: "Ada", to: "", text: "hi", raw: false });
-  assert.deepEqual(fromPerson('{"message":7,"from":null,"to_user":"Ada"}'), { kind: "message", from: "", to: "Ada", text: "7", raw: true });
+  assert.deepEqual(fromEveryone("plain"), { kind: "message", from: "", to: "", id: "", text: "plain", raw: false });
+  assert.deepEqual(fromEveryone('{"message":"hi","from":"Ada"}'), { kind: "message", from: "Ada", to: "", id: "", text: "hi", raw: false });
+  assert.deepEqual(fromPerson('{"message":7,"from":null,"to_user":"Ada"}'), { kind: "message", from: "", to: "Ada", id: "", text: "7", raw: true });
+  assert.equal(fromPerson(toPerson("hi", "Ben", "Ada", "1-2-3")).id, "1-2-3");
   for (const data of ["", "null", "[]", "3", '{"message":null}', '{"error":null}', new ArrayBuffer(0), new ArrayBuffer(100)]) {
     assert.equal(typeof fromEveryone(data).text, "string");
     assert.equal(typeof fromPerson(data).text, "string");
@@ -85,4 +87,14 @@ test("an answer is about the oldest message that it fits", () => {
   assert.ok(outbox.echoed("4"));
   outbox.lost("person");
   assert.deepEqual(settled, ["2 failed", "1 sent", "4 sent", "3 unconfirmed"]);
+});
+
+test("what came is known for long enough, and without an id it is new", () => {
+  const repeats = new Repeats();
+  assert.ok(!repeats.isRepeat(""));
+  assert.ok(!repeats.isRepeat(""));
+  for (let i = 0; i < 2000; i++) assert.ok(!repeats.isRepeat(`id ${i}`));
+  for (let i = 0; i < 2000; i++) assert.ok(repeats.isRepeat(`id ${i}`));
+  assert.ok(!repeats.isRepeat("one more"));
+  assert.ok(!repeats.isRepeat("id 0"));
 });

@@ -15,7 +15,8 @@ const POLL_MS = 25;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 // Server is one `parley serve` on a free port of 127.0.0.1, the binary given
-// by PARLEY_BIN or else built from this tree, with the flags given to start.
+// by PARLEY_BIN or else built from this tree, with the flags given to start. Its
+// working directory, and the data in it, are gone when it stops.
 export class Server {
   #dir;
   #binary;
@@ -58,6 +59,12 @@ export class Server {
     this.#process.kill("SIGTERM");
     const how = await within(STOP_MS, "parley ends on SIGTERM", this.#exited).finally(() => this.#process.kill("SIGKILL"));
     assert.equal(how, "exit 0", this.#output.join(""));
+  }
+
+  // kill ends the process as kill -9 does.
+  async kill() {
+    this.#process.kill("SIGKILL");
+    assert.equal(await within(STOP_MS, "parley ends on SIGKILL", this.#exited), "signal SIGKILL");
   }
 
   async stop() {

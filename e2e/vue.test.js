@@ -40,15 +40,18 @@ test("the example's page talks to everyone and to one user, and closes", async (
   await ada.line("Ben hello Ada").waitFor();
   await ben.line("you, to Ada hello Ada").waitFor();
 
-  await ben.say("anybody?", "Nobody");
-  await ben.alert.getByText("Nobody: ").waitFor();
+  await ben.say("too long a name", "n".repeat(201));
+  await ben.alert.getByText("nnn: ").waitFor();
+  await ben.say("anybody?", "Cleo");
+  const cleo = await VuePage.open(t, "Cleo");
+  await cleo.line("Ben anybody?").waitFor();
 
   await ada.button("Close").click();
   await ada.status.getByText("Not connected").waitFor();
   await ben.say("still there?", "Ada");
-  await ben.alert.getByText("Ada: ").waitFor();
   await ada.button("Connect").click();
   await ada.status.getByText("Connected as Ada").waitFor();
+  await ada.line("Ben still there?").waitFor();
   await ben.say("welcome back", "Ada");
   await ada.line("Ben welcome back").waitFor();
 });

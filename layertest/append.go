@@ -69,7 +69,7 @@ func testAppendConcurrent(r *rig) {
 			}
 		})
 	}
-	appenders.Wait()
+	r.join(&appenders)
 	places := make(map[string]parley.Sent)
 	for g := range goroutines {
 		for i, c := range results[g] {
@@ -140,11 +140,7 @@ func testDoneInOrder(r *rig) {
 			r.Fatal(err)
 		}
 	}
-	select {
-	case <-all:
-	case <-time.After(patience):
-		r.Fatal("not all results came")
-	}
+	r.within("having all results", all)
 	h.close()
 	mu.Lock()
 	defer mu.Unlock()
@@ -182,13 +178,14 @@ func testReadableWhenHandedOver(r *rig) {
 			r.Error("reading waits for Deliver or done")
 		}
 	}
-	handed := make(chan struct{}, 10)
+	const n = 10
+	handed := make(chan struct{}, n)
 	h.onDeliver = func(e parley.Envelope) {
 		check(e.Cursor)
 		handed <- struct{}{}
 	}
 	h.subscribe(to)
-	for i := range cap(handed) {
+	for i := range n {
 		done := make(chan struct{})
 		err := h.link.Append(r.Context(), message(to, fmt.Sprint(i)), func(s parley.Sent, err error) {
 			if err != nil {
@@ -200,7 +197,7 @@ func testReadableWhenHandedOver(r *rig) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		<-done
-		<-handed
+		r.within("having the result", done)
+		r.within("handing the message over", handed)
 	}
 }

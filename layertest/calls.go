@@ -51,6 +51,8 @@ func (h *hub) await(results <-chan result) result {
 	case <-time.After(patience):
 		h.t.Errorf("done was not called within %v", patience)
 		return result{err: errors.New("no result")}
+	case <-h.t.Context().Done():
+		return result{err: context.Cause(h.t.Context())}
 	}
 }
 

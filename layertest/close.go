@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-rt/parley"
 )
@@ -154,23 +153,10 @@ func (r *rig) closeDuringUse(name string) {
 			}
 		}
 	})
-	select {
-	case <-reached:
-	case <-time.After(patience):
-		r.Fatal("nothing is accepted")
-	}
+	r.within("accepting messages", reached)
 	closing.close()
 	closed.Store(true)
-	returned := make(chan struct{})
-	go func() {
-		all.Wait()
-		close(returned)
-	}()
-	select {
-	case <-returned:
-	case <-time.After(patience):
-		r.Fatal("calls hang after Close")
-	}
+	r.join(&all)
 	if begun.Load() != told.Load() {
 		r.Errorf("%d appends were begun, and done was called %d times", begun.Load(), told.Load())
 	}

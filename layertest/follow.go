@@ -2,6 +2,7 @@ package layertest
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,7 +106,7 @@ func testFollow(r *rig) {
 	var started []*follower
 	for i := range followers {
 		for range goroutines * each / (followers + 1) {
-			<-progress
+			r.within("accepting a message", progress)
 		}
 		h := hubs[i%2]
 		f := &follower{h: h, of: to, mailbox: make(chan parley.Envelope, 1<<(i/2))}
@@ -116,8 +117,8 @@ func testFollow(r *rig) {
 		mu.Unlock()
 		all.Go(func() { f.follow(goroutines * each) })
 	}
-	appenders.Wait()
-	all.Wait()
+	r.join(&appenders)
+	r.join(&all)
 	want := texts(appender.readAll(to, parley.Cursor{}))
 	if len(want) != goroutines*each {
 		r.Errorf("the log has %d messages", len(want))
@@ -137,5 +138,42 @@ func compare(r *rig, f *follower, want []string) {
 	}
 	if len(f.got) != len(want) {
 		r.Errorf("a follower got %d messages, want %d", len(f.got), len(want))
+	}
+}
+
+// testFollowTrimmed reads while the log is trimmed: what was not there any more
+// is told, and only that.
+func testFollowTrimmed(r *rig) {
+	const n, keep = 3000, 40
+	retention := plenty
+	retention.Messages = keep
+	h, to := r.hubKeeping(retention), parley.Group("g")
+	var appender sync.WaitGroup
+	appender.Go(func() {
+		for i := range n {
+			if res := h.await(h.start(r.Context(), message(to, fmt.Sprint(i)))); res.err != nil {
+				r.Error(res.err)
+			}
+		}
+	})
+	reader, at, next := r.hubKeeping(retention), parley.Cursor{}, 0
+	r.eventually("reading the last message", func() bool {
+		p := reader.readAfter(to, at, parley.PageLimit{Messages: 7, Bytes: 1 << 20})
+		for k, e := range p.Messages {
+			i, _ := strconv.Atoi(string(e.Data))
+			if i < next || i > next && (k > 0 || !p.Missed && !at.IsZero()) {
+				r.Errorf("message %d is number %d of a page behind %d, Missed: %v", i, k, next-1, p.Missed)
+			}
+			next = i + 1
+		}
+		if p.Cursor.Seq < at.Seq {
+			r.Errorf("a page behind %v ends at %v", at, p.Cursor)
+		}
+		at = p.Cursor
+		return next == n
+	})
+	r.join(&appender)
+	if p := reader.readAfter(to, parley.Cursor{}, manyMessages); len(p.Messages) < keep || p.Missed {
+		r.Errorf("%d messages are kept, want %d", len(p.Messages), keep)
 	}
 }

@@ -58,7 +58,7 @@ func testKeyConcurrent(r *rig) {
 			}
 		})
 	}
-	appenders.Wait()
+	r.join(&appenders)
 	kept := make(map[parley.Cursor]string)
 	for k := range keys {
 		accepted := make(map[string]parley.Sent)

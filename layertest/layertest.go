@@ -14,6 +14,7 @@
 package layertest
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"PagesBackward", testPagesBackward},
 		{"Missed", testMissed},
 		{"Follow", testFollow},
+		{"FollowTrimmed", testFollowTrimmed},
 		{"Key", testKey},
 		{"KeyConcurrent", testKeyConcurrent},
 		{"KeyBytes", testKeyBytes},
@@ -119,6 +121,27 @@ func (r *rig) reopen() {
 		h.end()
 	}
 	r.layer, r.hubs = layer, nil
+}
+
+// within waits until something happens.
+func (r *rig) within(what string, happens <-chan struct{}) {
+	r.Helper()
+	select {
+	case <-happens:
+	case <-time.After(patience):
+		r.Fatalf("%s did not happen within %v", what, patience)
+	}
+}
+
+// join waits until goroutines return.
+func (r *rig) join(all *sync.WaitGroup) {
+	r.Helper()
+	returned := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(returned)
+	}()
+	r.within("the return of all calls", returned)
 }
 
 // eventually tries again until ok reports true.

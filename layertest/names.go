@@ -63,7 +63,7 @@ func testAddresses(r *rig) {
 	case raceEnabled:
 		most = 100_000
 	}
-	const goroutines, inFlight, bound = 8, 256, 20 * time.Second
+	const goroutines, bound = 8, 20 * time.Second
 	h, deadline := r.hub(), time.Now().Add(bound)
 	h.onDeliver = func(parley.Envelope) {}
 	address := func(i int) parley.Address { return parley.User(fmt.Sprintf("user-%d", i)) }
@@ -71,35 +71,50 @@ func testAddresses(r *rig) {
 	var all sync.WaitGroup
 	for g := range goroutines {
 		all.Go(func() {
-			window := make(chan struct{}, inFlight)
-			for i := g; i < most && (i < least || time.Now().Before(deadline)); i += goroutines {
-				window <- struct{}{}
-				to := address(i)
-				err := h.link.Append(r.Context(), message(to, to.Name()), func(_ parley.Sent, err error) {
-					if err != nil {
-						r.Errorf("appending to %v: %v", to, err)
-					}
-					<-window
-				})
-				if err != nil {
-					r.Errorf("appending to %v: %v", to, err)
-					return
-				}
-				appended[g] = i
+			next := func() (to parley.Address, ok bool) {
+				i := g + appended[g]*goroutines
+				appended[g]++
+				return address(i), i < most && (i < least || time.Now().Before(deadline)) && !r.Failed()
 			}
-			for range inFlight {
-				window <- struct{}{}
-			}
+			h.appendMany(next)
 		})
 	}
-	all.Wait()
+	r.join(&all)
 	last := most
-	for _, i := range appended {
-		last = min(last, i)
+	for _, n := range appended {
+		last = min(last, (n-1)*goroutines)
 	}
 	r.Logf("%d addresses", last)
 	for i := 0; i < last; i += max(1, last/1000) {
 		to := address(i)
 		h.checkTexts("the log of one of many", h.readAll(to, parley.Cursor{}), to.Name())
+	}
+}
+
+// appendMany appends a message to each address, some at a time.
+func (h *hub) appendMany(next func() (parley.Address, bool)) {
+	window := make(chan struct{}, 256)
+	enter := func() bool {
+		select {
+		case window <- struct{}{}:
+			return true
+		case <-h.t.Context().Done():
+			return false
+		}
+	}
+	for to, ok := next(); ok && enter(); to, ok = next() {
+		err := h.link.Append(h.t.Context(), message(to, to.Name()), func(_ parley.Sent, err error) {
+			if err != nil {
+				h.t.Errorf("appending to %v: %v", to, err)
+			}
+			<-window
+		})
+		if err != nil {
+			h.t.Errorf("appending to %v: %v", to, err)
+			return
+		}
+	}
+	for range cap(window) {
+		enter()
 	}
 }

@@ -94,11 +94,11 @@ func testReopenDuringUse(r *rig) {
 			})
 		}
 		if r.reopenLayer != nil {
-			<-reached
+			r.within("accepting messages", reached)
 		}
 		r.reopen()
 		cancel()
-		all.Wait()
+		r.join(&all)
 		mu.Lock()
 		checkAccepted(r, r.hub().readAll(to, parley.Cursor{}), places)
 		mu.Unlock()

@@ -5,13 +5,16 @@ import { Conversation } from "./conversation.js";
 import { loadName, nameProblem, saveName } from "./identity.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
+import { Repeats } from "./repeats.js";
 import { Status, worstOf } from "./status.js";
+import { uuid4 } from "./uuid.js";
 import { fromEveryone, fromPerson, toEveryone, toPerson } from "./wire.js";
 
 const byId = (id) => document.getElementById(id);
 
 let name = "";
 const outbox = new Outbox();
+const repeats = new Repeats();
 const nameBox = byId("name");
 const nameHint = byId("name-hint");
 nameHint.dataset.hint = nameHint.textContent;
@@ -62,7 +65,7 @@ function sendToEveryone(text) {
 
 function sendToPerson(text, to) {
   composer.knows(to);
-  return send("person", { raw: toPerson(text, name, to), to, text });
+  return send("person", { raw: toPerson(text, name, to, uuid4()), to, text });
 }
 
 function send(channel, { raw, to, text }) {
@@ -81,7 +84,7 @@ function everyoneSaid(data) {
 function personSaid(said) {
   if (said.kind === "error") refused(said);
   else if (said.kind === "ack") outbox.answered("person", said.to, said.state === "sent" ? "sent" : "waiting");
-  else show(said, true);
+  else if (!repeats.isRepeat(said.id)) show(said, true);
 }
 
 // What comes on the person's link was said to this page, even by itself.

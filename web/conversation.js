@@ -9,7 +9,7 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeSty
 const STATES = {
   sending: () => "Sending…",
   sent: ({ to }) => (to ? "Sent ✓" : ""),
-  waiting: ({ to }) => `Kept until ${to} connects`,
+  waiting: ({ to }) => `Waiting until ${to} connects`,
   failed: (_, detail) => `Not delivered: ${detail}`,
   unconfirmed: () => "Not confirmed by the server",
 };

@@ -4,14 +4,16 @@ export function toEveryone(text, from) {
   return JSON.stringify({ message: text, from });
 }
 
-export function toPerson(text, from, to) {
-  return JSON.stringify({ message: text, to_user: to, from });
+// toPerson has an id, by which the other page knows the message when it comes
+// again. The server keeps what it does not know.
+export function toPerson(text, from, to, id) {
+  return JSON.stringify({ message: text, to_user: to, from, id });
 }
 
 // fromEveryone reads what arrived on /ws/ and fromPerson what arrived on
 // /ws/{username}/. Both return one of
-//   { kind: "message", from, to, text, raw }   from and to may be ""; raw says
-//                                              that text is data, not prose
+//   { kind: "message", from, to, id, text, raw }   from, to and id may be ""; raw
+//                                                  says that text is data, not prose
 //   { kind: "ack", to, state }
 //   { kind: "error", to, code, message }
 // A person's object always has to_user, so that nobody can speak as the
@@ -30,8 +32,9 @@ export function fromPerson(data) {
 }
 
 function messageOf(data, object) {
-  if (!object || !("message" in object)) return { kind: "message", from: "", to: "", ...asText(data) };
-  return { kind: "message", from: name(object.from), to: name(object.to_user), ...asText(object.message) };
+  if (!object || !("message" in object)) return { kind: "message", from: "", to: "", id: "", ...asText(data) };
+  const { from, to_user, id, message } = object;
+  return { kind: "message", from: name(from), to: name(to_user), id: name(id), ...asText(message) };
 }
 
 function errorOf({ error }) {

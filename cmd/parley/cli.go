@@ -13,8 +13,9 @@ import (
 // cli is the command line. Each subcommand has a file of its own and a Run
 // method, which kong calls with the streams.
 type cli struct {
-	Serve serveCmd `cmd:"" help:"Run the server."`
-	New   newCmd   `cmd:"" help:"Make a small Go project that uses the library."`
+	Serve  serveCmd  `cmd:"" help:"Run the server."`
+	Backup backupCmd `cmd:"" help:"Copy what a server keeps, while it runs or not."`
+	New    newCmd    `cmd:"" help:"Make a small Go project that uses the library."`
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 }

@@ -34,6 +34,10 @@ func TestMistakesAreToldInOneLine(t *testing.T) {
 		`parley: --open: `:                                           {"serve", "--config", file(t, dir, "8.json", `{"open":"perhaps"}`)},
 		`parley: --addr: `:                                           {"serve", "--config", file(t, dir, "9.json", `{"addr":["127.0.0.1:0"]}`)},
 		`parley: --origin: "https://a/b" is not an origin`:           {"serve", "--config", file(t, dir, "10.json", `{"origin":["https://a/b"]}`)},
+		`parley: --durability: must be one of machine, process`:      {"serve", "--durability", "disk"},
+		`parley: --data-bytes: must not be negative`:                 {"serve", "--data-bytes=-1"},
+		`parley: --keep: user:*: "age=30" needs a duration`:          {"serve", "--keep", "user:* age=30"},
+		`parley: --data: ` + dir + `/11/data cannot be made: `:       {"serve", "--data", file(t, dir, "11", "") + "/data"},
 		`; --log-format: must be one of`:                             {"serve", "--addr=:0", "--log-format=xml"},
 	} {
 		wantMistake(t, want, args...)
@@ -51,7 +55,7 @@ func TestTakenPort(t *testing.T) {
 func wantMistake(t *testing.T, want string, args ...string) {
 	t.Helper()
 	var stdout, stderr strings.Builder
-	cmd := command(args...)
+	cmd := command(t, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if code := exitCode(t, cmd.Run()); code != 1 {
 		t.Errorf("%q: exit code %d", args, code)

@@ -20,10 +20,10 @@ type process struct {
 	url    string          // of the page
 }
 
-// serve starts the binary on a free port and waits until it listens.
+// serve starts the binary and waits until it listens.
 func serve(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(append([]string{"serve"}, args...)...)}
+	p := &process{t: t, cmd: command(t, append([]string{"serve"}, args...)...)}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -32,9 +32,12 @@ func serve(t *testing.T, args ...string) *process {
 	return p
 }
 
-// command makes the binary run without the environment's PARLEY_ variables.
-func command(args ...string) *exec.Cmd {
+// command makes the binary run in a directory of its own, without the
+// environment's PARLEY_ variables.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(binary, args...)
+	cmd.Dir = t.TempDir()
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "PARLEY_") {
 			cmd.Env = append(cmd.Env, variable)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,17 +30,29 @@ func (c *serveCmd) Run(s streams) error {
 		stop()
 	})
 	collectEarly()
+	return c.serve(ctx, s)
+}
+
+// serve serves until ctx ends. The data directory is closed after the hub.
+func (c *serveCmd) serve(ctx context.Context, s streams) error {
 	log := server.NewLogger(s.err, c.Options)
-	srv, err := server.New(c.Options, log)
+	if err := c.Options.Check(); err != nil { // before a directory is made
+		return err
+	}
+	data, err := openData(&c.Options, log)
 	if err != nil {
 		return err
+	}
+	srv, err := server.New(c.Options, data.kept(), log)
+	if err != nil {
+		return errors.Join(err, data.Close())
 	}
 	if c.Options.TextTo(s.err) {
 		fmt.Fprint(s.err, srv.Banner(version()))
 	} else {
-		log.Info("listening", "url", srv.URL(), "version", version())
+		log.Info("listening", "url", srv.URL(), "version", version(), "kept", srv.Kept())
 	}
-	return srv.Run(ctx)
+	return errors.Join(srv.Run(ctx), data.Close())
 }
 
 // collectEarly has garbage collected once it is half of what is in use, instead

@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -39,18 +37,8 @@ func TestLogIsJSONWithoutTerminal(t *testing.T) {
 func TestServes(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--addr", "localhost:0")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Close = true
-	page, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer page.Body.Close()
-	if body, err := io.ReadAll(page.Body); err != nil || !strings.Contains(string(body), "<title>Parley</title>") {
-		t.Errorf("%v in %s", err, body)
+	if _, body := p.get(""); !strings.Contains(body, "<title>Parley</title>") {
+		t.Error(body)
 	}
 	alice, bob := parleytest.DialURL(t, p.url+"ws/alice/", nil), parleytest.DialURL(t, p.url+"ws/bob/", nil)
 	alice.Send(`{"message":"hello","to_user":"bob"}`)
@@ -71,7 +59,7 @@ func TestOpenServer(t *testing.T) {
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--version"}, {"--help"}, {"serve", "--help"}} {
-		if out, err := command(args...).Output(); err != nil || len(out) == 0 {
+		if out, err := command(t, args...).Output(); err != nil || len(out) == 0 {
 			t.Errorf("%v: %v, %s", args, err, out)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	screen, tty := openTerminal(t)
-	p := &process{t: t, cmd: command("serve", "--addr", "127.0.0.1:0")}
+	p := &process{t: t, cmd: command(t, "serve", "--addr", "127.0.0.1:0")}
 	p.cmd.Stderr = tty
 	p.run(screen)
 	p.until("Ctrl-C")

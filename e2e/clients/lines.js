@@ -12,6 +12,10 @@ export class Lines {
     this.#waiting = this.#waiting.filter((waiter) => !waiter(text));
   }
 
+  all() {
+    return this.#texts;
+  }
+
   has(text) {
     return this.#texts.some((received) => received.includes(text));
   }

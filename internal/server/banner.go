@@ -17,11 +17,35 @@ func (s *Server) Banner(version string) string {
 	row("Everyone", sockets+"ws/")
 	row("One person", sockets+"ws/{username}/")
 	row("Send", fmt.Sprintf(`curl --json '{"to":%q,"data":{"message":"Hello"}}' %sv1/send`, broadcast, page))
+	row("Kept", s.Kept())
 	if s.debugListener != nil {
 		row("Debug", "http://"+reachable(s.debugListener.Addr())+"/debug/pprof/ and /debug/vars")
 	}
 	fmt.Fprintf(&b, "\n%s\nQuit with Ctrl-C.\n\n", s.admission())
 	return b.String()
+}
+
+// Kept says whose messages are kept, and where.
+func (s *Server) Kept() string {
+	rules, _ := s.cfg.keepRules() // validated
+	switch {
+	case len(rules) == 0 && len(s.cfg.Keep) == 0:
+		return "nothing: names are not proved, and --keep does not say so"
+	case len(rules) == 0:
+		return "nothing"
+	}
+	patterns := make([]string, len(rules))
+	for i, rule := range rules {
+		patterns[i] = rule.Pattern
+	}
+	return "messages to " + strings.Join(patterns, ", ") + ", in " + s.place()
+}
+
+func (s *Server) place() string {
+	if s.stored {
+		return s.cfg.Data
+	}
+	return "memory, as long as this server runs"
 }
 
 // admission says who can connect.

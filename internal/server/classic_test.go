@@ -94,7 +94,7 @@ func TestAck(t *testing.T) {
 
 func TestNobodyOfThatName(t *testing.T) {
 	t.Parallel()
-	s := start(t, server.Config{})
+	s := start(t, server.Config{Storage: nothingKept})
 	want := `{"error":{"code":"not_found","message":"nobody of that name is connected","to_user":"bob"}}`
 	for _, path := range []string{"/ws/alice/", "/ws/alice/?ack=1"} {
 		alice := s.dial(path)
@@ -107,7 +107,7 @@ func TestNobodyOfThatName(t *testing.T) {
 
 func TestForgottenOnceClosed(t *testing.T) {
 	t.Parallel()
-	s := start(t, server.Config{})
+	s := start(t, server.Config{Storage: nothingKept})
 	alice, bob, bobsPhone := s.dial("/ws/alice/?ack=1"), s.dial("/ws/bob/"), s.dial("/ws/bob/")
 	state := func() string {
 		var told struct {

@@ -20,6 +20,8 @@ type Config struct {
 
 	Compress bool `help:"Compress messages of 256 bytes or more for clients that offer it (permessage-deflate), and take compressed ones."`
 
+	Storage `embed:""`
+
 	Loops  int `placeholder:"N" help:"Event loops that share the connections. Default: one per core."`
 	Limits `embed:""`
 
@@ -51,6 +53,9 @@ func (c Config) withDefaults() Config {
 	if c.Addr == "" {
 		c.Addr = "127.0.0.1:8000"
 	}
+	if c.Data == "" {
+		c.Data = DefaultData
+	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 10 * time.Second
 	}
@@ -65,7 +70,9 @@ func (c Config) withDefaults() Config {
 
 // hubOptions returns what the library is told.
 func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
+	keep, _ := c.keepRules() // validated
 	return &parley.Options{
+		Keep:        keep,
 		Origins:     c.allowedOrigins(),
 		Compression: c.Compress,
 		SlowReader:  map[string]parley.SlowReader{"drop": parley.DropSlow}[c.SlowReader],

@@ -38,11 +38,13 @@ func TestConfigErrorsNameTheFlag(t *testing.T) {
 		"--close-timeout: must not be negative":           {Limits: server.Limits{CloseTimeout: -1}},
 		"--receive-grace: must not be negative":           {Limits: server.Limits{ReceiveGrace: -1}},
 		"--receive-rate: must not be negative":            {Limits: server.Limits{ReceiveRate: -1}},
+		"--data-bytes: must not be negative":              {Storage: server.Storage{DataBytes: -1}},
+		"--durability: must be one of machine, process":   {Storage: server.Storage{Durability: "disk"}},
 		"--loops: must not be negative":                   {Loops: -1},
 		"--ping-interval: must not be negative":           {Limits: server.Limits{PingInterval: -time.Second}},
 		"--shutdown-timeout: must not be negative":        {ShutdownTimeout: -1},
 	} {
-		if _, err := server.New(cfg, server.NewLogger(&buffer{}, cfg)); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := server.New(cfg, nil, server.NewLogger(&buffer{}, cfg)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got the error %v, want %s", err, want)
 		}
 	}
@@ -51,7 +53,7 @@ func TestConfigErrorsNameTheFlag(t *testing.T) {
 func TestConfigErrorsComeTogether(t *testing.T) {
 	t.Parallel()
 	cfg := server.Config{Addr: ":0", LogFormat: "xml"}
-	_, err := server.New(cfg, server.NewLogger(&buffer{}, cfg))
+	_, err := server.New(cfg, nil, server.NewLogger(&buffer{}, cfg))
 	if err == nil || !strings.Contains(err.Error(), "--addr") || !strings.Contains(err.Error(), "--log-format") {
 		t.Errorf("got the error %v", err)
 	}

@@ -38,5 +38,6 @@ func counters(s parley.Stats) map[string]int64 {
 		"slow_closed":   s.SlowClosed,
 		"dead_closed":   s.DeadClosed,
 		"listen_missed": s.ListenMissed,
+		"trimmed":       s.Trimmed,
 	}
 }

@@ -22,7 +22,7 @@ func TestDebugAddr(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &vars); err != nil {
 		t.Fatalf("%v in %s", err, got.body)
 	}
-	if vars.Parley["connections"] != 1 || len(vars.Parley) != 5 || len(vars.Memstats) == 0 {
+	if vars.Parley["connections"] != 1 || len(vars.Parley) != 6 || len(vars.Memstats) == 0 {
 		t.Errorf("got %+v", vars)
 	}
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline"} {

@@ -120,10 +120,10 @@ func TestServerThatCannotListen(t *testing.T) {
 	s := start(t, server.Config{})
 	taken := s.Addr().String()
 	log := server.NewLogger(&buffer{}, server.Config{})
-	if _, err := server.New(server.Config{Addr: taken}, log); err == nil || !strings.HasPrefix(err.Error(), "--addr: ") {
+	if _, err := server.New(server.Config{Addr: taken}, nil, log); err == nil || !strings.HasPrefix(err.Error(), "--addr: ") {
 		t.Errorf("got the error %v", err)
 	}
-	if _, err := server.New(server.Config{Addr: "127.0.0.1:0", DebugAddr: taken}, log); err == nil || !strings.HasPrefix(err.Error(), "--debug-addr: ") {
+	if _, err := server.New(server.Config{Addr: "127.0.0.1:0", DebugAddr: taken}, nil, log); err == nil || !strings.HasPrefix(err.Error(), "--debug-addr: ") {
 		t.Errorf("got the error %v", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestMaxConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, server.Config{Limits: server.Limits{MaxConnections: 2}})
+	s := start(t, server.Config{Storage: nothingKept, Limits: server.Limits{MaxConnections: 2}})
 	all, bob := s.dial("/ws/"), s.dial("/ws/bob/")
 	for _, path := range []string{"/ws/", "/ws/carol/"} {
 		if got := parleytest.DialURLRefused(t, s.url(path), nil); got.Status != http.StatusServiceUnavailable {

@@ -40,11 +40,13 @@ func (l *losses) tell() {
 	now.SlowClosed -= last.SlowClosed
 	now.DeadClosed -= last.DeadClosed
 	now.ListenMissed -= last.ListenMissed
-	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed == 0 {
+	now.Trimmed -= last.Trimmed
+	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed == 0 {
 		return
 	}
 	l.log.Warn("messages or connections were lost",
 		"slow_dropped", now.SlowDropped, "slow_closed", now.SlowClosed,
 		"dead_closed", now.DeadClosed, "listen_missed", now.ListenMissed,
+		"trimmed", now.Trimmed,
 		"connections", now.Connections)
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-rt/parley"
 	"github.com/parley-rt/parley/internal/server"
 	"github.com/parley-rt/parley/parleytest"
 )
@@ -25,15 +26,24 @@ type running struct {
 	stop func() error // ends Run and returns its error, always the same
 }
 
+// nothingKept is for servers on which a user who is not connected is nobody.
+var nothingKept = server.Storage{Keep: []string{"none"}}
+
 // start runs a server on a free port of 127.0.0.1, unless cfg says otherwise,
-// until the test ends.
+// until the test ends. What it keeps, it keeps in memory.
 func start(t *testing.T, cfg server.Config) *running {
+	t.Helper()
+	return startOn(t, cfg, nil)
+}
+
+// startOn runs a server on a layer, whose owner the test is.
+func startOn(t *testing.T, cfg server.Config, layer parley.Layer) *running {
 	t.Helper()
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
 	}
 	log := &buffer{}
-	s, err := server.New(cfg, server.NewLogger(log, cfg))
+	s, err := server.New(cfg, layer, server.NewLogger(log, cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

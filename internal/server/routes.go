@@ -14,9 +14,9 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", newPage(web.Files))
 	mux.Handle("/v1/", http.HandlerFunc(unknownEndpoint))
-	mux.Handle("/v1/send", protectOrigin(s.unlessDraining(&sendEndpoint{hub: s.hub, log: s.log, bytes: int64(s.cfg.MessageBytes)})))
-	mux.HandleFunc("GET /healthz", healthy)
-	mux.HandleFunc("GET /readyz", s.readiness)
+	mux.Handle("/v1/send", protectOrigin(s.unlessDraining(newSendEndpoint(s.hub, s.log, s.cfg.MessageBytes))))
+	mux.HandleFunc("GET /healthz", s.whileHealthy(healthy))
+	mux.HandleFunc("GET /readyz", s.whileHealthy(s.readiness))
 	return s.localOnly(s.classicRoutes(mux))
 }
 
@@ -27,7 +27,7 @@ func (s *Server) routes() http.Handler {
 func (s *Server) classicRoutes(next http.Handler) http.Handler {
 	slots := newSlots(s.cfg.MaxConnections)
 	toAll := s.hub.Handler(func() parley.Consumer { return everyone{slots: slots} })
-	toOne := s.hub.Handler(func() parley.Consumer { return &person{slots: slots} })
+	toOne := s.hub.Handler(func() parley.Consumer { return &person{slots: slots, log: s.log} })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, found := strings.CutPrefix(r.URL.EscapedPath(), "/ws")
 		if !found || rest != "" && rest[0] != '/' {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,8 +27,20 @@ const shuttingDown = "the server is shutting down"
 type sendEndpoint struct {
 	hub   *parley.Hub
 	log   *slog.Logger
-	bytes int64 // the largest body
+	bytes int64         // the largest body
+	room  chan struct{} // holds one for each message to a user that is on its way
 }
+
+// sendsAtOnce is how many messages to users may be on their way for requests: a
+// disk that hangs is to hold up so many requests, and no more.
+const sendsAtOnce = 1024
+
+func newSendEndpoint(hub *parley.Hub, log *slog.Logger, bytes int) *sendEndpoint {
+	return &sendEndpoint{hub: hub, log: log, bytes: int64(bytes), room: make(chan struct{}, sendsAtOnce)}
+}
+
+// takesTooLong is told with the code Unavailable.
+const takesTooLong = "it takes too long to keep the message"
 
 func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
@@ -40,14 +53,16 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := e.body(w, r)
-	if err == nil {
-		err = e.send(r.Context(), body)
-	}
 	if err != nil {
 		e.fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]string{"state": stateSent})
+	state, err := e.send(r.Context(), body)
+	if err != nil {
+		e.fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"state": state})
 }
 
 func (e *sendEndpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -61,21 +76,60 @@ func (e *sendEndpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, err
 	return body, nil
 }
 
-func (e *sendEndpoint) send(ctx context.Context, body []byte) error {
-	to, data, err := parseSend(body)
+// send returns what became of the message in a body.
+func (e *sendEndpoint) send(ctx context.Context, body []byte) (state string, err error) {
+	order, err := parseSend(body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendWait)
 	defer cancel()
-	if name, ok := strings.CutPrefix(to.String(), "user:"); ok {
-		m, err := parley.JSONMessage(forUser{Message: data, ToUser: name})
-		if err != nil {
-			return err
-		}
-		return sendToUser(ctx, e.hub, name, m, e.hub.Send)
+	if name, ok := strings.CutPrefix(order.to.String(), "user:"); ok {
+		return e.sendToUser(ctx, name, order)
 	}
-	return e.hub.Send(ctx, to, parley.Message{Data: data})
+	if order.to == broadcast {
+		order.options = append(order.options, notKept...)
+	}
+	return stateSent, e.hub.Send(ctx, order.to, parley.Message{Data: order.data}, order.options...)
+}
+
+func (e *sendEndpoint) sendToUser(ctx context.Context, name string, order sendOrder) (string, error) {
+	m, err := parley.JSONMessage(forUser{Message: order.data, ToUser: name})
+	if err != nil {
+		return "", err
+	}
+	type outcome struct {
+		state string
+		err   error
+	}
+	if err := e.takeRoom(ctx); err != nil {
+		return "", err
+	}
+	sent := make(chan outcome, 1)
+	sendToUser(ctx, e.hub, e.hub.SendAsync, name, m, func(state string, err error) {
+		<-e.room
+		sent <- outcome{state, err}
+	}, order.options...)
+	select {
+	case o := <-sent:
+		return o.state, o.err
+	case <-ctx.Done():
+		return "", &parley.Error{Code: parley.Unavailable, Message: takesTooLong + ", which may be kept all the same"}
+	}
+}
+
+func (e *sendEndpoint) takeRoom(ctx context.Context) error {
+	select {
+	case e.room <- struct{}{}: // also for whoever does not wait any more
+		return nil
+	default:
+	}
+	select {
+	case e.room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &parley.Error{Code: parley.Unavailable, Message: takesTooLong}
+	}
 }
 
 // forUser is what a connection on /ws/{username}/ gets of a message that no
@@ -87,25 +141,55 @@ type forUser struct {
 	ToUser  string          `json:"to_user"`
 }
 
-// parseSend reads {"to":ADDRESS,"data":any JSON}.
-func parseSend(body []byte) (to parley.Address, data json.RawMessage, err error) {
+// sendOrder is what a body asks for.
+type sendOrder struct {
+	to      parley.Address
+	data    json.RawMessage
+	options []parley.SendOption
+}
+
+// parseSend reads {"to":ADDRESS,"data":any JSON,"key":TEXT,"keep":bool}, of which
+// the last two may be missing.
+func parseSend(body []byte) (order sendOrder, err error) {
 	if !utf8.Valid(body) { // it would make clients close their connections
-		return to, nil, badRequest("the body is not valid UTF-8")
+		return order, badRequest("the body is not valid UTF-8")
 	}
 	var fields map[string]json.RawMessage // a struct would take "TO" for "to"
 	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return to, nil, badRequest("the body is not a JSON object")
+		return order, badRequest("the body is not a JSON object")
 	}
 	for name := range fields {
-		if name != "to" && name != "data" {
-			return to, nil, badRequest("unknown field " + name)
+		if !slices.Contains([]string{"to", "data", "key", "keep"}, name) {
+			return order, badRequest("unknown field " + name)
 		}
 	}
-	if fields["data"] == nil {
-		return to, nil, badRequest("data is missing")
+	order.data = fields["data"]
+	if order.data == nil {
+		return order, badRequest("data is missing")
 	}
-	to, err = parseTo(fields["to"])
-	return to, fields["data"], err
+	if order.options, err = parseSendOptions(fields["key"], fields["keep"]); err != nil {
+		return order, err
+	}
+	order.to, err = parseTo(fields["to"])
+	return order, err
+}
+
+func parseSendOptions(key, keep json.RawMessage) (options []parley.SendOption, err error) {
+	if key != nil {
+		text, err := text(key, "key")
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, parley.Key(text))
+	}
+	switch string(keep) {
+	case "":
+	case "true", "false":
+		options = append(options, parley.Keep(string(keep) == "true"))
+	default:
+		return nil, badRequest("keep is neither true nor false")
+	}
+	return options, nil
 }
 
 func parseTo(value []byte) (to parley.Address, err error) {

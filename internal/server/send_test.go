@@ -95,7 +95,7 @@ func TestSendToBroadcast(t *testing.T) {
 // TestSendToAbsent sends where nobody listens, which is no error but for users.
 func TestSendToAbsent(t *testing.T) {
 	t.Parallel()
-	s := start(t, server.Config{})
+	s := start(t, server.Config{Storage: nothingKept})
 	all := s.dial("/ws/")
 	for _, to := range []string{"everyone", "group:lobby", "group:user:bob"} {
 		if got := s.send(`{"to":"` + to + `","data":1}`); got.status != http.StatusOK {

@@ -24,6 +24,7 @@ import (
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
+	stored   bool // messages are kept in a layer that was given
 	hub      *parley.Hub
 	draining atomic.Bool
 	fresh    fresh
@@ -35,12 +36,13 @@ type Server struct {
 }
 
 // New validates cfg and opens what it listens on; errors name the flag. The
-// caller must call Run, which frees it all.
-func New(cfg Config, log *slog.Logger) (*Server, error) {
-	if err := cfg.validate(); err != nil {
+// caller must call Run, which frees it all. layer is where messages are kept, nil
+// for this server's memory; the caller closes it after Run.
+func New(cfg Config, layer parley.Layer, log *slog.Logger) (*Server, error) {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg.withDefaults(), log: log, fresh: fresh{conns: make(map[net.Conn]struct{})}}
+	s := &Server{cfg: cfg.withDefaults(), log: log, stored: layer != nil, fresh: fresh{conns: make(map[net.Conn]struct{})}}
 	certificates, err := s.certificates()
 	if err != nil {
 		return nil, err
@@ -48,7 +50,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	s.hub = parley.NewHub(s.cfg.hubOptions(log))
+	options := s.cfg.hubOptions(log)
+	options.Layer = layer
+	s.hub = parley.NewHub(options)
 	s.http = s.newHTTP(s.routes())
 	s.http.TLSConfig = &tls.Config{Certificates: certificates}
 	s.http.ReadTimeout, s.http.WriteTimeout = 30*time.Second, 30*time.Second
@@ -118,6 +122,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.debug != nil {
 		group.Go(func() error { return unlessShutDown(s.debug.Serve(s.debugListener)) })
 	}
+	able := &healthLog{check: s.health, log: s.log}
+	group.Go(func() error {
+		able.watch(ctx)
+		return nil
+	})
 	lost := &losses{stats: s.hub.Stats, log: s.log}
 	group.Go(func() error {
 		lost.watch(ctx)

@@ -10,7 +10,7 @@ import (
 // that it does not use.
 func TestHTTPIsBounded(t *testing.T) {
 	t.Parallel()
-	s, err := New(Config{Addr: "127.0.0.1:0", DebugAddr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	s, err := New(Config{Addr: "127.0.0.1:0", DebugAddr: "127.0.0.1:0"}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

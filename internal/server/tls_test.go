@@ -32,7 +32,7 @@ func TestTLSFilesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	cert, _, _ := certificate(t)
 	cfg := server.Config{Addr: "127.0.0.1:0", TLSCert: cert, TLSKey: cert + ".missing"}
-	_, err := server.New(cfg, server.NewLogger(&buffer{}, cfg))
+	_, err := server.New(cfg, nil, server.NewLogger(&buffer{}, cfg))
 	if err == nil || !strings.HasPrefix(err.Error(), "--tls-cert and --tls-key: ") {
 		t.Errorf("got the error %v", err)
 	}

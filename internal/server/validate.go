@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// validate returns an error that names each flag whose value cannot be used.
-func (c Config) validate() error {
+// Check returns an error that names each flag whose value cannot be used.
+func (c Config) Check() error {
 	c = c.withDefaults()
 	return errors.Join(
 		c.checkAddr(),
@@ -18,6 +18,7 @@ func (c Config) validate() error {
 		c.checkTLS(),
 		c.checkOrigins(),
 		c.checkNumbers(),
+		c.Storage.check(),
 		oneOf("--slow-reader", c.SlowReader, "close", "drop"),
 		oneOf("--log-format", c.LogFormat, "auto", "text", "json"),
 	)

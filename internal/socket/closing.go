@@ -29,32 +29,32 @@ func (l *Loop) closeConn(c *Conn, code uint16, reason string) {
 	c.handler.Closing()
 	l.expire(c)
 	frame := closeFrame(code, reason)
-	if c.broken || l.writeLast(c, frame) {
+	if c.broken || l.writeAnyway(c, frame, true) {
 		l.closeFlushed(c)
 	}
 }
 
-// writeLast writes a close frame, whatever the bound, and reports whether it is
-// out already.
-func (l *Loop) writeLast(c *Conn, frame []byte) bool {
+// writeAnyway writes whole frames, whatever the bound, and reports whether they
+// are out already. The last one is a close frame.
+func (l *Loop) writeAnyway(c *Conn, frames []byte, last bool) bool {
 	for {
 		o := c.out.Load()
 		if o != nil {
-			if o.add(frame, true) {
+			if o.add(frames, last) {
 				return false
 			}
 			continue // the writer ended meanwhile
 		}
-		n, err := c.io.write(l, [][]byte{frame})
+		n, err := c.io.write(l, [][]byte{frames})
 		if err != nil {
 			l.broken(c, codeAbnormal)
 			return true
 		}
-		if n == len(frame) {
+		if n == len(frames) {
 			return true
 		}
 		o = &outbox{}
-		o.add(frame[n:], true)
+		o.add(frames[n:], last)
 		c.out.Store(o)
 		l.drain(c, o)
 		return false
@@ -189,8 +189,11 @@ func (l *Loop) closeAll(code uint16, reason string) {
 // shutdown ends every connection at once, and refuses posts from now on.
 func (l *Loop) shutdown() {
 	for _, p := range l.close() {
-		if p.kind == postOpen { // its handler is owed a Closed
+		switch p.kind {
+		case postOpen: // its handler is owed a Closed
 			l.handle(&p)
+		case postPage: // another one's reader may wait
+			l.tookPage(&p)
 		}
 	}
 	for c := range l.wheel.all() {

@@ -37,6 +37,7 @@ type Conn struct {
 	closeCode  uint16
 	head, tail int32 // this round's output: indexes of loop.nodes, from 1
 	place      place
+	followers  *followers // nil unless it follows logs
 
 	// Shared.
 	seen atomic.Bool            // something was read since the last ping
@@ -96,6 +97,9 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	goOn = len(in.messages) == 0 || c.handler.Receive(in.messages)
 	if in.pong != nil {
 		in.posts = append(in.posts, post{kind: postWrite, conn: c, data: appendFrame(nil, opPong, in.pong)})
+	}
+	if in.ponged {
+		in.posts = append(in.posts, post{kind: postPonged, conn: c, code: uint16(in.number)})
 	}
 	if e, failed := err.(*decodeError); failed {
 		c.fail(e, in)

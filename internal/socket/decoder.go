@@ -35,6 +35,8 @@ var (
 type inbound struct {
 	messages []Message
 	pong     []byte // payload of the last ping; nil when there was none
+	number   uint8  // of the last pong that had one
+	ponged   bool   // there was one
 	posts    []post // what the loop is to be told
 	closed   bool
 	code     uint16
@@ -47,7 +49,7 @@ func (in *inbound) reset() {
 	clear(in.messages)
 	clear(in.posts)
 	in.messages, in.posts, in.pong = in.messages[:0], in.posts[:0], nil
-	in.closed, in.code, in.reason = false, 0, ""
+	in.closed, in.code, in.reason, in.ponged = false, 0, "", false
 }
 
 // decoder turns one client's bytes into messages (RFC 6455, sections 5 and 8.1).
@@ -216,6 +218,10 @@ func (in *inbound) control(op ws.OpCode, payload []byte) error {
 	switch op {
 	case ws.OpPing:
 		in.pong = append([]byte{}, payload...)
+	case ws.OpPong:
+		if number, ok := pongNumber(payload); ok {
+			in.number, in.ponged = number, true
+		}
 	case ws.OpClose:
 		return in.close(payload)
 	}

@@ -73,9 +73,11 @@ func (e *Engine) Open(c *Conn, nc net.Conn, response []byte, h Handler) error {
 type Post struct {
 	Frame  []byte
 	Value  any
-	Size   int  // bytes that Value keeps alive
-	Except ID   // the one member left out; zero for none
-	More   bool // more of the same batch follows at once, or Flush
+	Size   int      // bytes that Value keeps alive
+	Except ID       // the one member left out; zero for none
+	More   bool     // more of the same batch follows at once, or Flush
+	At     Position // for PublishKept: its place in the log
+	Prev   uint64   // and the Seq of the message before it
 }
 
 // Publish hands p to the loops that have members of t. Where a mailbox is full

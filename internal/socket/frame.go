@@ -16,12 +16,17 @@ const maxControl = ws.MaxControlFramePayloadSize
 // Frame returns the frame of one data message in memory of its own (RFC 6455,
 // section 5.2; a server's frames are not masked).
 func Frame(isBinary bool, payload []byte) []byte {
+	size := ws.HeaderSize(ws.Header{Length: int64(len(payload))}) + len(payload)
+	return AppendFrame(make([]byte, 0, size), isBinary, payload)
+}
+
+// AppendFrame appends what Frame returns.
+func AppendFrame(dst []byte, isBinary bool, payload []byte) []byte {
 	op := ws.OpText
 	if isBinary {
 		op = ws.OpBinary
 	}
-	size := ws.HeaderSize(ws.Header{Length: int64(len(payload))}) + len(payload)
-	return appendFrame(make([]byte, 0, size), op, payload)
+	return appendFrame(dst, op, payload)
 }
 
 // CompressedFrame is Frame for a payload that is compressed: its RSV1 bit is set
@@ -82,6 +87,9 @@ func cutFrames(b []byte, n int) int {
 	}
 	return end
 }
+
+// isPing reports whether the first frame in b is a ping.
+func isPing(b []byte) bool { return ws.OpCode(b[0]&0xf) == ws.OpPing }
 
 // countFrames returns how many data frames b holds.
 func countFrames(b []byte) (n int) {

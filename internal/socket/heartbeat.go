@@ -1,10 +1,6 @@
 package socket
 
-import (
-	"time"
-
-	"github.com/gobwas/ws"
-)
+import "time"
 
 // maxMissed is how many pings in a row a peer may leave unanswered.
 const maxMissed = 2
@@ -16,6 +12,7 @@ func (l *Loop) beat(now time.Time) {
 	l.expired(now)
 	l.checkStalled(now)
 	l.checkPartial(now)
+	l.rested()
 	for c := range l.wheel.turn() {
 		if c.seen.Swap(false) || c.io.paused() {
 			c.missed = 0
@@ -24,6 +21,6 @@ func (l *Loop) beat(now time.Time) {
 			l.finalize(c, codeAbnormal)
 			continue
 		}
-		l.output(c, ws.CompiledPing)
+		l.output(c, c.heartbeat())
 	}
 }

@@ -21,6 +21,11 @@ const (
 	postReadEnd    // nothing more can be read
 	postFlushed    // the outbox, which held our close frame, is written
 	postBroken     // writing failed
+	postDrained    // the outbox of one that waits to read is empty
+	postRoom       // the handler has room again
+	postPage       // a part of a log for one follower
+	postHandled    // a handler is done with some values of a log
+	postPonged     // the peer answered a numbered ping
 	postDo
 )
 
@@ -34,8 +39,11 @@ type post struct {
 	member *Membership
 	data   []byte
 	value  any
-	size   int // bytes that value keeps alive
+	size   int // bytes that value and page keep alive
 	except ID
+	at     Position // in a log; zero for what is not kept
+	prev   uint64   // the Seq before it
+	page   *Page
 	reason string
 	do     func()
 }
@@ -57,6 +65,8 @@ type Loop struct {
 	closing []closing
 	stalled []stalled
 	partial []*Conn // in the middle of a message
+	askers  []*Conn // that may be about to read
+	resting []*Membership
 }
 
 // maxNodes bounds what a round holds for its end, besides one message's receivers.
@@ -121,6 +131,7 @@ func (l *Loop) round(posts []post) []post {
 	posts = l.take(posts[:0])
 	l.apply(posts)
 	clear(posts)
+	l.lost(l.takeGaps())
 	l.poller.poll(l)
 	l.flush()
 	if cap(posts) > keepPosts {
@@ -135,7 +146,7 @@ func (l *Loop) apply(posts []post) {
 	for len(posts) > 0 {
 		n := 1
 		if p := &posts[0]; p.kind == postPublish {
-			for n < len(posts) && posts[n].kind == postPublish && posts[n].part == p.part && posts[n].except == p.except {
+			for n < len(posts) && p.joins(&posts[n]) {
 				n++
 			}
 			l.publish(posts[:n])
@@ -148,6 +159,13 @@ func (l *Loop) apply(posts []post) {
 		}
 	}
 }
+
+// joins reports whether two neighbours can become one buffer.
+func (p *post) joins(next *post) bool {
+	return next.kind == postPublish && next.part == p.part && next.except == p.except && next.kept() == p.kept()
+}
+
+func (p *post) kept() bool { return p.at != Position{} }
 
 func (l *Loop) handle(p *post) {
 	c := p.conn
@@ -176,6 +194,17 @@ func (l *Loop) handle(p *post) {
 		l.closeFlushed(c)
 	case postBroken:
 		l.broken(c, p.code)
+	case postDrained:
+		l.asks(c)
+	case postRoom:
+		l.room(c)
+	case postPage:
+		l.tookPage(p)
+		l.page(p.member, p.page)
+	case postHandled:
+		l.handled(p.member, p.at)
+	case postPonged:
+		l.ponged(c, uint8(p.code))
 	case postDo:
 		p.do()
 	}
@@ -221,6 +250,10 @@ func (l *Loop) resume(c *Conn, data []byte) {
 
 // publish hands a run of posts to the members of their topic.
 func (l *Loop) publish(run []post) {
+	if run[0].kept() {
+		l.publishKept(run)
+		return
+	}
 	members := run[0].part.members
 	if len(members) == 0 {
 		return
@@ -262,6 +295,9 @@ func (l *Loop) deliver(p *part, value any, except ID) {
 		c := p.members[i].conn
 		if c.state != stateOpen || except != (ID{}) && c.ID == except || c.handler.Deliver(value) {
 			continue
+		}
+		if c.followers != nil { // the handler will say that it has room
+			c.followers.starved = true
 		}
 		if l.engine.cfg.DropWhenSlow {
 			l.engine.stats.Dropped.Add(1)

@@ -19,6 +19,7 @@ const postCost = 256
 // is there, so that a batch leaves in one write per receiver.
 type mailbox struct {
 	room  *semaphore.Weighted // bytes left, first come first served
+	pages *semaphore.Weighted // of those, what pages may take: others find room however many wait to be read
 	limit int64
 	wake  chan struct{} // holds one token when the loop should look
 
@@ -26,7 +27,8 @@ type mailbox struct {
 	posts  []post
 	ready  int // posts[:ready] may be taken
 	cost   int64
-	held   bool // hold is running
+	gaps   []gap // each part once
+	held   bool  // hold is running
 	closed bool
 	hold   *time.Timer
 }
@@ -34,6 +36,7 @@ type mailbox struct {
 func (m *mailbox) init(limit int) {
 	m.limit = int64(limit)
 	m.room = semaphore.NewWeighted(m.limit)
+	m.pages = semaphore.NewWeighted(m.pagesLimit())
 	m.wake = make(chan struct{}, 1)
 }
 
@@ -64,6 +67,80 @@ func (m *mailbox) put(ctx context.Context, p post) error {
 	m.mu.Unlock()
 	m.notify()
 	return nil
+}
+
+// maxPages bounds the pages that wait in a mailbox: what is published waits for
+// them, and readers that are ahead of their loop are of no use.
+const maxPages = 128 << 10
+
+// pagesLimit is how much of the room pages may take.
+func (m *mailbox) pagesLimit() int64 { return max(1, min(m.limit/4, maxPages)) }
+
+// pageCost returns what a page takes of it: all of it at most.
+func (m *mailbox) pageCost(p *post) int64 { return min(m.costOf(p), m.pagesLimit()) }
+
+// putPage is put for a page of a log. What it took of the pages' room is given back
+// by took.
+func (m *mailbox) putPage(ctx context.Context, p post) error {
+	cost := m.pageCost(&p)
+	if err := m.pages.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	err := m.put(ctx, p)
+	if err != nil {
+		m.pages.Release(cost)
+	}
+	return err
+}
+
+// tookPage makes room for another page.
+func (m *mailbox) tookPage(p *post) { m.pages.Release(m.pageCost(p)) }
+
+// gap is a message of a log that found no room.
+type gap struct {
+	part *part
+	at   Position
+}
+
+// offer queues p, a message of a log, and reports whether there was room. It does
+// not wait: the loop hears of the last one that was left out of a part that is a
+// log's.
+func (m *mailbox) offer(p post) (room bool, err error) {
+	cost := m.costOf(&p)
+	room = m.room.TryAcquire(cost)
+	m.mu.Lock()
+	switch {
+	case m.closed:
+		m.mu.Unlock()
+		if room {
+			m.room.Release(cost)
+		}
+		return false, ErrClosed
+	case room:
+		m.posts = append(m.posts, p)
+		m.cost += cost
+	case p.part.log != nil:
+		if p.part.log.gap == (Position{}) {
+			m.gaps = append(m.gaps, gap{part: p.part})
+		}
+		p.part.log.gap = p.at
+	}
+	m.ready = len(m.posts)
+	m.mu.Unlock()
+	m.notify()
+	return room, nil
+}
+
+// takeGaps returns what was left out since it was called last.
+func (m *mailbox) takeGaps() []gap {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gaps := m.gaps
+	m.gaps = nil
+	for i := range gaps {
+		gaps[i].at, gaps[i].part.log.gap = gaps[i].part.log.gap, Position{}
+	}
+	return gaps
 }
 
 // costOf returns what a post takes of the room there is: all of it at most.

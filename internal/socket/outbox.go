@@ -16,9 +16,19 @@ type outbox struct {
 	mu     sync.Mutex // guards what follows
 	queue  [][]byte   // shared memory: never written to
 	bytes  int        // in queue, with entryCost for each entry
+	spare  int        // bytes beyond the bound, for a page that was queued in spite of it
 	done   bool       // it was emptied, and takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
-	finish bool       // the loop wants to know that it is empty
+	finish bool       // the loop wants to know that it is empty: our close frame is in it
+	awaits bool       // the loop wants to know that it is empty: a follower is to read
+}
+
+// exempt gives what follows as much room as if nothing were queued: a slow peer that
+// is sent a page must be able to be answered as well.
+func (o *outbox) exempt() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spare = o.bytes
 }
 
 // add queues b whatever the bound. False: the outbox was emptied already. After
@@ -49,7 +59,7 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	case o.failed || len(b) == 0:
 		return nil, true
 	}
-	room := bound - o.bytes - entryCost
+	room := bound + o.spare - o.bytes - entryCost
 	if o.bytes == 0 {
 		room = max(room, frameLen(b))
 	}
@@ -62,6 +72,22 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 		o.push(piece(b[:room], shared))
 	}
 	return b[room:], true
+}
+
+// await has the loop told once all is written, and reports whether there is
+// anything.
+func (o *outbox) await() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.awaits = !o.done
+	return o.awaits
+}
+
+// size returns how much is queued.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes
 }
 
 // entryCost is what an entry of the queue costs besides its bytes.
@@ -96,8 +122,8 @@ func wholeFrames(b []byte, n int) int {
 }
 
 // peek copies the start of the queue into buf. Where there is nothing the outbox
-// is done, and no longer that of c; finish tells whether the loop wants to know.
-func (o *outbox) peek(c *Conn, buf []byte) (n int, finish bool) {
+// is done, and no longer that of c.
+func (o *outbox) peek(c *Conn, buf []byte) (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, b := range o.queue {
@@ -109,7 +135,14 @@ func (o *outbox) peek(c *Conn, buf []byte) (n int, finish bool) {
 		o.done = true
 		c.out.Store(nil)
 	}
-	return n, o.finish
+	return n
+}
+
+// told returns what the loop wants to know of an outbox that is empty.
+func (o *outbox) told() (finish, awaits bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.finish, o.awaits
 }
 
 // advance forgets n bytes that were written.

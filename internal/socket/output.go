@@ -20,6 +20,17 @@ func (l *Loop) output(c *Conn, data []byte) {
 		l.nodes[c.tail-1].next = at
 	}
 	c.tail = at
+	if fs := c.followers; fs != nil {
+		fs.output += len(data) + entryCost
+	}
+}
+
+// outputSize returns what followers.output is of a connection that had none.
+func (l *Loop) outputSize(c *Conn) (size int) {
+	for at := c.head; at != 0; at = l.nodes[at-1].next {
+		size += len(l.nodes[at-1].data) + entryCost
+	}
+	return size
 }
 
 // flush ends a round: one write for each connection with output.
@@ -30,6 +41,7 @@ func (l *Loop) flush() {
 	clear(l.dirty)
 	clear(l.nodes)
 	l.dirty, l.nodes = l.dirty[:0], l.nodes[:0]
+	l.askPages()
 	if cap(l.nodes) > keepNodes {
 		l.dirty, l.nodes = nil, nil
 	}
@@ -41,6 +53,9 @@ func (l *Loop) flush() {
 func (l *Loop) flushConn(c *Conn) {
 	at := c.head
 	c.head, c.tail = 0, 0
+	if fs := c.followers; fs != nil {
+		fs.output = 0
+	}
 	if at == 0 {
 		return
 	}
@@ -103,6 +118,12 @@ func (l *Loop) enqueue(c *Conn, frames []byte, n int) {
 	if len(rest) == 0 {
 		return
 	}
+	if isPing(rest) { // the queue may be full of what the peer reads as it should; there are few
+		if !o.add(rest, false) {
+			l.enqueue(c, rest, 0)
+		}
+		return
+	}
 	if l.engine.cfg.DropWhenSlow {
 		l.engine.stats.Dropped.Add(int64(countFrames(rest)))
 	} else {
@@ -121,4 +142,15 @@ func (l *Loop) drain(c *Conn, o *outbox) {
 func (l *Loop) tooSlow(c *Conn) {
 	l.engine.stats.SlowClosed.Add(1)
 	l.closeConn(c, l.engine.cfg.SlowCloseCode, "too slow")
+}
+
+// emptied does what waited for the outbox of c to be empty.
+func (l *Loop) emptied(c *Conn, o *outbox) {
+	finish, awaits := o.told()
+	if finish {
+		l.closeFlushed(c)
+	}
+	if awaits {
+		l.asks(c)
+	}
 }

@@ -173,11 +173,9 @@ func (p *polled) writeBatch(l *Loop, pieces [][]byte) (n, size int, err error) {
 // ready for more.
 func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
 	for progress := false; ; {
-		n, finish := o.peek(c, l.poller.out)
+		n := o.peek(c, l.poller.out)
 		if n == 0 {
-			if finish {
-				l.closeFlushed(c)
-			}
+			l.emptied(c, o)
 			return
 		}
 		l.poller.one[0] = l.poller.out[:n]

@@ -24,7 +24,7 @@ func TestRoundIsBounded(t *testing.T) {
 	onLoop(t, l, func() {
 		run := make([]post, posts)
 		for i := range run {
-			run[i] = post{kind: postPublish, part: topics[i%2].on(l), data: numbered(i % 2)}
+			run[i] = post{kind: postPublish, part: topics[i%2].on(l, false), data: numbered(i % 2)}
 		}
 		l.apply(run)
 		if n := len(l.nodes); n > maxNodes+conns {

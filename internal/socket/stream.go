@@ -152,10 +152,14 @@ func (s *stream) empty(c *Conn, o *outbox) {
 	buf := writeBuffers.Get().(*[16 << 10]byte)
 	defer writeBuffers.Put(buf)
 	for {
-		n, finish := o.peek(c, buf[:])
+		n := o.peek(c, buf[:])
 		if n == 0 {
+			finish, awaits := o.told()
 			if finish {
 				c.tell(post{kind: postFlushed, conn: c})
+			}
+			if awaits {
+				c.tell(post{kind: postDrained, conn: c})
 			}
 			return
 		}

@@ -15,15 +15,17 @@ type part struct {
 	next    *part
 	loop    *Loop
 	count   atomic.Int32  // members here or on their way
+	log     *partLog      // nil unless the topic is a log's
 	members []*Membership // owned by the loop
 }
 
 // Membership is one connection's in one topic. The zero value is for Init;
 // it is not used again after Leave or Forget.
 type Membership struct {
-	conn *Conn
-	part *part
-	at   int32 // its place in part.members from 1, or one of the two below; owned by the loop
+	conn     *Conn
+	part     *part
+	follower *Follower // nil unless the topic is a log's
+	at       int32     // its place in part.members from 1, or one of the two below; owned by the loop
 }
 
 const (
@@ -35,7 +37,7 @@ const (
 func (t *Topic) all() *part { return t.parts.Load() }
 
 // on returns the part on a loop, which it adds if there is none.
-func (t *Topic) on(l *Loop) *part {
+func (t *Topic) on(l *Loop, follows bool) *part {
 	for {
 		first := t.parts.Load()
 		for p := first; p != nil; p = p.next {
@@ -44,6 +46,9 @@ func (t *Topic) on(l *Loop) *part {
 			}
 		}
 		p := &part{next: first, loop: l}
+		if follows {
+			p.log = &partLog{}
+		}
 		if t.parts.CompareAndSwap(first, p) {
 			return p
 		}
@@ -53,7 +58,7 @@ func (t *Topic) on(l *Loop) *part {
 // Init makes m a membership of c in t, which counts from now on. Each Init needs
 // one Leave, or one Forget after the end of the connection.
 func (m *Membership) Init(c *Conn, t *Topic) {
-	m.conn, m.part = c, t.on(c.loop)
+	m.conn, m.part = c, t.on(c.loop, m.follower != nil)
 	m.part.count.Add(1)
 }
 
@@ -83,6 +88,9 @@ func (l *Loop) join(m *Membership) {
 	p := m.part
 	p.members = append(p.members, m)
 	m.at = int32(len(p.members))
+	if m.follower != nil {
+		l.begin(m)
+	}
 }
 
 // leave runs on the loop. It swaps the last member into the freed place.
@@ -91,6 +99,9 @@ func (l *Loop) leave(m *Membership) {
 	m.at = hasLeft
 	if at <= notJoined {
 		return
+	}
+	if m.follower != nil && m.conn.state == stateOpen { // else the peer may still acknowledge
+		m.conn.followers.forget(m)
 	}
 	p := m.part
 	last := len(p.members) - 1

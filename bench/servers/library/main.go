@@ -24,7 +24,8 @@ func main() {
 	flag.Parse()
 	collectEarly()
 	go func() { log.Fatal(http.ListenAndServe(*debugAddr, nil)) }()
-	log.Fatal(http.ListenAndServe(*addr, newMux(parley.NewHub(nil))))
+	hub := parley.NewHub(&parley.Options{Keep: []parley.KeepRule{}}) // what it is compared with keeps nothing either
+	log.Fatal(http.ListenAndServe(*addr, newMux(hub)))
 }
 
 // collectEarly sets the garbage collector as parley serve does.

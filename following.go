@@ -1,0 +1,187 @@
+package parley
+
+import (
+	"context"
+
+	"github.com/parley-rt/parley/internal/fault"
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// following is what a membership of a kept address needs besides: it follows the
+// address' log.
+type following struct {
+	socket.Follower
+	conn   *Conn
+	member *membership
+	device *string    // nil for the one without a name
+	next   *following // in the hub's queue of readers
+}
+
+// newFollowing makes a membership that follows its address' log, which the loop
+// does not know yet.
+func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
+	f := &following{conn: c, member: m}
+	if options.Device != "" {
+		f.device = &options.Device
+	}
+	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
+	return f
+}
+
+// Read queues the membership for a page. The loop calls it.
+func (f *following) Read() { f.conn.Hub().readers.add(f) }
+
+// deviceName returns the name of the named cursor.
+func (f *following) deviceName() string {
+	if f.device == nil {
+		return ""
+	}
+	return *f.device
+}
+
+// Acked moves the device's cursor. The loop calls it.
+func (f *following) Acked(at socket.Position) {
+	f.conn.Hub().link.Advance(f.member.topic.address(), f.deviceName(), Cursor(at))
+}
+
+// begin has messages flow, from where the options say.
+func (f *following) begin(options *JoinOptions) error {
+	how, at, missed, err := f.start(f.conn.Context(), options)
+	if err != nil {
+		return err
+	}
+	if options.Joined != nil {
+		options.Joined(at, missed)
+	}
+	return f.member.Begin(how)
+}
+
+// start finds out where messages begin: at is what stands for it, also where they
+// begin with the oldest.
+func (f *following) start(ctx context.Context, options *JoinOptions) (how socket.Following, at Cursor, missed bool, err error) {
+	link, of := f.conn.Hub().link, f.member.topic.address()
+	how = socket.Following{Source: f, Values: f.member.topic.proto.delivers}
+	head, err := link.Head(ctx, of)
+	if err != nil {
+		return how, at, false, err
+	}
+	switch at = options.After; {
+	case !at.IsZero():
+		if fault.ResumeOffByOne() {
+			at.Seq++
+		}
+	case of.kind == kindUser:
+		how.Pongs = true
+		if at, err = f.acknowledged(ctx); err != nil {
+			return how, at, false, err
+		}
+	default:
+		at = head
+	}
+	how.Head = at == head
+	if how.Head || options.Joined == nil && !at.IsZero() { // nobody asks what the first page will tell
+		how.At = socket.Position(at)
+		return how, at, false, nil
+	}
+	page, err := link.ReadAfter(ctx, of, at, PageLimit{Messages: 1, Bytes: 1})
+	if err != nil {
+		return how, at, false, err
+	}
+	switch {
+	case len(page.Messages) == 0:
+		at, how.Head = page.Cursor, true
+	case page.Missed || at.IsZero():
+		first := &page.Messages[0]
+		return how, Cursor{first.Cursor.Epoch, first.Prev}, page.Missed, nil
+	}
+	how.At = socket.Position(at)
+	return how, at, page.Missed, nil
+}
+
+// acknowledged returns how far the connection's device got, or the user's furthest
+// one where it is new; zero where there is none.
+func (f *following) acknowledged(ctx context.Context) (Cursor, error) {
+	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
+	if err != nil {
+		return Cursor{}, err
+	}
+	if at, known := cursors[f.deviceName()]; known {
+		return at, nil
+	}
+	var furthest Cursor
+	for _, at := range cursors {
+		if at.Seq > furthest.Seq {
+			furthest = at
+		}
+	}
+	return furthest, nil
+}
+
+// pageMessages and pageBytes bound what is read of a log at a time.
+const (
+	pageMessages = 256
+	pageBytes    = 64 << 10
+)
+
+// turn reads a page, and has the loop hand it over.
+func (f *following) turn() {
+	hub, of := f.conn.Hub(), f.member.topic.address()
+	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), PageLimit{pageMessages, pageBytes})
+	hub.readers.note(hub, err)
+	if err != nil {
+		f.answer(&socket.Page{Failed: true})
+		return
+	}
+	if page.Missed {
+		hub.trimmed.Add(1)
+	}
+	p := &socket.Page{To: socket.Position(page.Cursor), More: page.More}
+	f.member.topic.proto.makeRoom(p, page.Messages)
+	for i := range page.Messages {
+		if e := &page.Messages[i]; e.Except != f.conn.ID() {
+			f.add(p, &e.Message)
+		}
+	}
+	f.answer(p)
+}
+
+// answer fails only where the connection is over.
+func (f *following) answer(p *socket.Page) {
+	f.conn.report("page", f.member.Turn(f.conn.Hub().cut, p))
+}
+
+// add puts a message into a page. One that cannot be encoded is left out.
+func (f *following) add(p *socket.Page, m *Message) {
+	proto := f.member.topic.proto
+	if proto.delivers {
+		p.Values = append(p.Values, socket.PageValue{Value: m, At: socket.Position(m.Cursor)})
+		return
+	}
+	encoded, err := proto.encode(*m)
+	if err != nil {
+		proto.notEncoded(f.conn.Hub(), m.To, err)
+		return
+	}
+	p.Frames = proto.appendFrame(p.Frames, encoded)
+}
+
+// frameHeader is the most that a frame is longer than its message.
+const frameHeader = 10
+
+// makeRoom has a page take messages without growing, if they go out as they are.
+func (p *proto) makeRoom(page *socket.Page, messages []Envelope) {
+	switch {
+	case p.delivers:
+		page.Values = make([]socket.PageValue, 0, len(messages))
+	case p.compress == nil:
+		size := 0
+		for i := range messages {
+			size += len(messages[i].Data) + frameHeader
+		}
+		page.Frames = make([]byte, 0, size)
+	}
+}
+
+func (p *proto) notEncoded(hub *Hub, to Address, err error) {
+	hub.log.Error("parley: message not encoded", "to", to, "err", err)
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/parley-rt/parley"
+)
+
+// answers has a client told what became of its messages in the order in which it
+// sent them, though one may be known to be safe before another. Safe for
+// concurrent use.
+type answers struct {
+	mu          sync.Mutex // guards what follows, the answers too; not held while one is told
+	first, last *answer    // in the order of the messages
+	telling     bool       // some goroutine tells those that can be told
+}
+
+// answer is what is told of one message.
+type answer struct {
+	next  *answer
+	given bool
+	text  any // nil: nothing
+}
+
+// expect returns the place of the answer to the next message.
+func (a *answers) expect() *answer {
+	next := &answer{}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.first == nil {
+		a.first = next
+	} else {
+		a.last.next = next
+	}
+	a.last = next
+	return next
+}
+
+// give tells the client what became of a message, once it was told of all the
+// ones before it.
+func (a *answers) give(c *parley.Conn, to *answer, text any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	to.given, to.text = true, text
+	if a.telling {
+		return
+	}
+	a.telling = true
+	for a.first != nil && a.first.given {
+		a.tellFirst(c)
+	}
+	a.telling = false
+}
+
+// tellFirst is called with mu held, and lets go of it meanwhile.
+func (a *answers) tellFirst(c *parley.Conn) {
+	first := a.first
+	a.first = first.next
+	if first.text == nil {
+		return
+	}
+	a.mu.Unlock()
+	defer a.mu.Lock()
+	_ = replyJSON(c, first.text) // fails only once the connection is over
+}
+
+type ack struct {
+	ToUser string `json:"to_user"`
+	State  string `json:"state"`
+}
+
+// failure is what a client is told of a message that was not sent.
+type failure struct {
+	*parley.Error
+	ToUser string `json:"to_user,omitempty"`
+}
+
+func failed(err *parley.Error, to string) any { return map[string]failure{"error": {err, to}} }
+
+// reply tells a client of an error, if it is one to tell; the connection stays
+// open. Any other ends it. One that is closing needs no telling.
+func reply(c *parley.Conn, err error) error {
+	if err == nil || errors.Is(err, parley.ErrClosed) {
+		return nil
+	}
+	told, ok := errors.AsType[*parley.Error](err)
+	if !ok {
+		return err
+	}
+	return replyJSON(c, failed(told, ""))
+}
+
+func replyJSON(c *parley.Conn, v any) error {
+	m, err := parley.JSONMessage(v)
+	if err != nil {
+		return err
+	}
+	if err := c.Reply(m); !errors.Is(err, parley.ErrClosed) {
+		return err
+	}
+	return nil
+}

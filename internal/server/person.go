@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/parley-rt/parley"
+)
+
+// person is the consumer of a connection on /ws/{username}/: it gets what is
+// sent to its user, and sends to one user at a time. Many of its messages may be
+// on their way to the disk at once.
+type person struct {
+	parley.Base
+	slots   *slots
+	log     *slog.Logger
+	answers *answers // nil until something is sent
+	ack     bool     // the client asked to be told of each message sent
+}
+
+func (p *person) Connect(c *parley.Conn) error {
+	r := c.Request()
+	if err := c.Identify(r.PathValue("username"), nil); err != nil {
+		return err
+	}
+	p.ack = r.URL.Query().Get("ack") == "1"
+	return p.slots.take()
+}
+
+func (p *person) Receive(c *parley.Conn, m parley.Message) error {
+	if p.answers == nil {
+		p.answers = &answers{}
+	}
+	answer := p.answers.expect()
+	tell := func(to, state string, err error) { p.answers.give(c, answer, p.answer(to, state, err)) }
+	to, err := recipient(m)
+	if err != nil {
+		tell("", "", err)
+		return nil
+	}
+	sendToUser(c.Context(), c.Hub(), c.SendAsync, to, m, func(state string, err error) { tell(to, state, err) })
+	return nil
+}
+
+func (p *person) Disconnect(*parley.Conn, parley.CloseCode) { p.slots.release() }
+
+// answer returns what the client is to be told of a message; nothing where it
+// did not ask, or the connection is closing.
+func (p *person) answer(to, state string, err error) any {
+	switch {
+	case errors.Is(err, parley.ErrClosed), err == nil && !p.ack:
+		return nil
+	case err == nil:
+		return map[string]ack{"ack": {ToUser: to, State: state}}
+	}
+	told, ok := errors.AsType[*parley.Error](err)
+	if !ok {
+		p.log.Error("sending failed", "err", err)
+		told = &parley.Error{Code: parley.Internal, Message: "internal error"}
+	}
+	return failed(told, to)
+}
+
+// recipient returns the to_user of a message.
+func recipient(m parley.Message) (string, error) {
+	if m.Binary {
+		return "", badRequest("expected a text message that holds a JSON object")
+	}
+	value, err := member(m.Data, "to_user")
+	if err != nil {
+		return "", err
+	}
+	return text(value, "to_user")
+}
+
+// What is told of a message that was accepted.
+const (
+	stateSent = "sent" // to live connections
+	stateKept = "kept" // safe, until somebody of that name connects
+)
+
+// sendFunc is Conn.SendAsync or Hub.SendAsync.
+type sendFunc func(parley.Address, parley.Message, func(parley.Sent, error), ...parley.SendOption)
+
+// sendToUser sends m to all connections of a user, and calls done once with what
+// became of it. Where messages to that user are not kept and there are no
+// connections, that is an error with the code NotFound.
+func sendToUser(ctx context.Context, hub *parley.Hub, send sendFunc, name string, m parley.Message, done func(state string, err error), options ...parley.SendOption) {
+	online, err := hub.Online(ctx, name)
+	if err != nil {
+		done("", err)
+		return
+	}
+	send(parley.User(name), m, func(sent parley.Sent, err error) {
+		switch {
+		case err != nil:
+			done("", err)
+		case online:
+			done(stateSent, nil)
+		case sent.Cursor.IsZero():
+			done("", &parley.Error{Code: parley.NotFound, Message: "nobody of that name is connected"})
+		default:
+			done(stateKept, nil)
+		}
+	}, options...)
+}

@@ -1,0 +1,92 @@
+package socket
+
+import (
+	"strconv"
+
+	"github.com/gobwas/ws"
+)
+
+// numberedPings are the pings whose answers acknowledge. One of a connection is in
+// flight at a time, so few numbers will do.
+var numberedPings = func() (pings [256][]byte) {
+	for n := range pings {
+		pings[n] = appendFrame(nil, ws.OpPing, strconv.AppendInt(nil, int64(n), 10))
+	}
+	return pings
+}()
+
+// handedOver takes note of how far m got, and pings behind what was written, if
+// anything was: the answer acknowledges what was written before it, as TCP keeps the
+// order. What was left out for this peer alone is acknowledged with what follows.
+func (l *Loop) handedOver(m *Membership, written bool) {
+	fs := m.conn.followers
+	if fs.acks != m || m.follower.handled {
+		return
+	}
+	fs.written = m.follower.at
+	if !written {
+		return
+	}
+	if ping := fs.ping(); ping != nil {
+		l.output(m.conn, ping)
+	}
+}
+
+// ping returns the next numbered ping, nil while one is in flight.
+func (fs *followers) ping() []byte {
+	if fs.pinging {
+		return nil
+	}
+	fs.pinging, fs.pinged = true, fs.written
+	fs.number++
+	return numberedPings[fs.number]
+}
+
+// heartbeat returns the ping of a connection whose turn it is: a numbered one where
+// there is something to acknowledge. One that was not answered yet is sent again.
+func (c *Conn) heartbeat() []byte {
+	fs := c.followers
+	switch {
+	case fs == nil:
+	case fs.pinging:
+		return numberedPings[fs.number]
+	case fs.acks != nil && fs.written != fs.pinged:
+		return fs.ping()
+	}
+	return ws.CompiledPing
+}
+
+// ponged takes the answer to a numbered ping.
+func (l *Loop) ponged(c *Conn, number uint8) {
+	fs := c.followers
+	if c.state == stateClosed || fs == nil || !fs.pinging || fs.number != number {
+		return
+	}
+	fs.pinging = false
+	m := fs.acks
+	if m == nil { // it left meanwhile
+		return
+	}
+	m.follower.source.Acked(fs.pinged)
+	if fs.written != fs.pinged {
+		l.output(c, fs.ping())
+	}
+}
+
+// handled takes Membership.Handled.
+func (l *Loop) handled(m *Membership, at Position) {
+	fs := m.conn.followers
+	if fs == nil || fs.acks != m || at == fs.written {
+		return
+	}
+	fs.written = at
+	if ping := fs.ping(); ping != nil {
+		l.output(m.conn, ping)
+	}
+}
+
+// pongNumber returns the number that a pong's payload is.
+func pongNumber(payload []byte) (number uint8, ok bool) {
+	n, err := strconv.ParseUint(string(payload), 10, 8)
+	return uint8(n), err == nil
+}

@@ -1,0 +1,212 @@
+package socket
+
+import "context"
+
+// Position is a place in a log. Those of one epoch are in the order of Seq.
+type Position struct{ Epoch, Seq uint64 }
+
+// Source is where a follower's messages come from while it is not live. Its methods
+// are called by the loop, and must not block, nor post to one.
+type Source interface {
+	// Read asks for the messages behind Follower.At. It is answered by one
+	// Membership.Turn.
+	Read()
+	// Acked says that the peer acknowledged what was written up to a position.
+	Acked(at Position)
+}
+
+// Follower is a membership that misses no message of a log. It has a position in
+// it, and either reads pages of the log, as the socket takes them, or is live: it
+// gets what is published at the log's head. What it would lose there, because
+// there is no room or because something came between, has it read again. The zero
+// value is for Membership.Follow; after Membership.Begin it is the loop's.
+type Follower struct {
+	source  Source
+	at      Position // of the last message that was handed over
+	next    *Membership
+	state   followerState
+	pongs   bool
+	handled bool // pongs acknowledge what Handled tells
+}
+
+type followerState uint8
+
+const (
+	followerWaits followerState = iota // for its turn to read
+	followerReads                      // a page was asked for
+	followerRests                      // reading failed: it is tried again with the next beat
+	followerLive
+)
+
+// Following says how a membership follows a log.
+type Following struct {
+	Source Source
+	At     Position // messages behind it are wanted
+	Head   bool     // At is the log's head, as read after Follow: there is nothing behind it
+	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection
+	Values bool     // the topic is of values; a message counts as written when Handled says so
+}
+
+// Follow is Init for a membership that follows a log, as all of its topic do. It is
+// started with Begin instead of Join.
+func (m *Membership) Follow(f *Follower, c *Conn, t *Topic) {
+	m.follower = f
+	m.Init(c, t)
+}
+
+// At returns the position behind which the source was asked to read. Only between
+// Source.Read and Membership.Turn.
+func (f *Follower) At() Position { return f.at }
+
+// Begin starts a membership that follows a log. How it does is found out between
+// Follow and Begin: what is published meanwhile is not missed.
+func (m *Membership) Begin(how Following) error {
+	f := m.follower
+	f.source, f.at, f.pongs, f.handled = how.Source, how.At, how.Pongs, how.Values
+	if how.Head {
+		f.state = followerLive
+	}
+	return m.Join()
+}
+
+// Page is a part of a log for one follower: whole frames, or values.
+type Page struct {
+	Frames []byte // the receiver's to keep
+	Values []PageValue
+	Bytes  int      // that Values keep alive
+	To     Position // behind the last message
+	More   bool     // the log holds more
+	Failed bool     // the log could not be read; the rest is zero
+}
+
+// PageValue is one value of a page.
+type PageValue struct {
+	Value any
+	At    Position
+}
+
+// Turn answers Source.Read. It waits for room in the loop's mailbox until ctx
+// ends.
+func (m *Membership) Turn(ctx context.Context, p *Page) error {
+	return m.part.loop.putPage(ctx, post{kind: postPage, member: m, page: p, size: len(p.Frames) + p.Bytes})
+}
+
+// Room says that a handler whose Deliver returned false has room again.
+func (c *Conn) Room() error { return c.loop.put(background, post{kind: postRoom, conn: c}) }
+
+// Handled says how far a handler got with a follower's values.
+func (m *Membership) Handled(at Position) error {
+	return m.part.loop.put(background, post{kind: postHandled, member: m, at: at})
+}
+
+// PublishKept hands the message at p.At of a log to the members of t. It does not
+// wait: where a mailbox is full, followers read it from the log. Members of a topic
+// that follows none, since others keep what this hub does not, go without.
+func (e *Engine) PublishKept(t *Topic, p Post) error {
+	for part := t.all(); part != nil; part = part.next {
+		members := part.count.Load()
+		if members == 0 {
+			continue
+		}
+		message := post{kind: postPublish, part: part, data: p.Frame, value: p.Value, size: p.Size, except: p.Except}
+		if part.log != nil {
+			message.at, message.prev = p.At, p.Prev
+		}
+		room, err := part.loop.offer(message)
+		if err != nil {
+			return err
+		}
+		if !room && part.log == nil {
+			e.stats.Dropped.Add(int64(members))
+		}
+	}
+	return nil
+}
+
+// begin takes in a membership that follows a log.
+func (l *Loop) begin(m *Membership) {
+	c, f := m.conn, m.follower
+	if c.followers == nil {
+		c.followers = &followers{output: l.outputSize(c)}
+	}
+	if f.pongs {
+		c.followers.acks = m
+	}
+	if f.state != followerLive || m.part.passed(f.at) {
+		l.wait(m)
+	}
+}
+
+// partLog is what a part of a log's topic has besides.
+type partLog struct {
+	head Position // of the last message that came by; owned by the loop
+	gap  Position // of the last one that found no room; guarded by the mailbox' mu
+}
+
+// passed reports whether the part saw a message behind a position. Where it saw
+// one of another epoch it cannot say: reading once more tells.
+func (p *part) passed(at Position) bool {
+	head := p.log.head
+	if head != (Position{}) && head.Epoch != at.Epoch {
+		p.log.head = Position{}
+		return true
+	}
+	return head.Seq > at.Seq
+}
+
+// page takes the answer to Source.Read.
+func (l *Loop) page(m *Membership, p *Page) {
+	c, f := m.conn, m.follower
+	c.followers.asked = false
+	l.asks(c)
+	if c.state != stateOpen || c.broken || m.at == hasLeft {
+		return
+	}
+	switch {
+	case p.Failed:
+		f.state = followerRests
+		l.resting = append(l.resting, m)
+	case !l.turnPage(m, p), p.More, m.part.passed(f.at):
+		l.wait(m)
+	default:
+		f.state = followerLive
+	}
+}
+
+// turnPage hands a page over, and reports whether it could all be: the rest is read
+// again.
+func (l *Loop) turnPage(m *Membership, p *Page) bool {
+	c, f, before := m.conn, m.follower, m.follower.at
+	for _, v := range p.Values {
+		if !c.handler.Deliver(v.Value) {
+			c.followers.starved = true
+			return false
+		}
+		f.at = v.At
+	}
+	if len(p.Frames) > 0 && !l.writePage(c, p.Frames) {
+		return false
+	}
+	if f.at = p.To; f.at != before {
+		l.handedOver(m, len(p.Frames) > 0)
+	}
+	return true
+}
+
+// writePage outputs a page, and reports whether it could. Where nothing waits for
+// the connection any page can be: it is what is held for one that reads.
+func (l *Loop) writePage(c *Conn, frames []byte) bool {
+	if l.fits(c, frames, 2) {
+		l.output(c, frames)
+		return true
+	}
+	l.flushConn(c)
+	if c.out.Load() != nil || c.state != stateOpen {
+		return false
+	}
+	l.writeAnyway(c, frames, false)
+	if o := c.out.Load(); o != nil {
+		o.exempt()
+	}
+	return true
+}

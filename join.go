@@ -1,0 +1,236 @@
+package parley
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
+
+// Identify makes the connection one of the user's: it gets what is sent to
+// [User] of the name, and what it sends is from that user. The program vouches
+// for the name. A connection identifies once; another name is an error with the
+// code [Conflict].
+//
+// Where the user's messages are kept ([Options.Keep]; they are by default), those
+// come first that no connection of the user's acknowledged yet, oldest first: the
+// connection is pinged after what it is sent, and the answer, which any WebSocket
+// client gives by itself, acknowledges. What was sent but not acknowledged when a
+// connection is lost is sent again to the next one. nil options are the defaults.
+func (c *Conn) Identify(name string, options *JoinOptions) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	opts, err := options.check(User(name))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.user != "" {
+		defer c.mu.Unlock()
+		if c.user == name {
+			return nil
+		}
+		return &Error{Conflict, "the connection is another user's"}
+	}
+	name = strings.Clone(name) // it may be a piece of a long request
+	c.user = name
+	c.mu.Unlock()
+	return c.join(User(name), opts)
+}
+
+// JoinOptions configure [Conn.Join] and [Conn.Identify], where the address is
+// kept. The zero value means the defaults.
+type JoinOptions struct {
+	// After is the place of the last message that the client has. Those behind
+	// it come first, then live ones, in order, none twice; no answer to a ping
+	// acknowledges anything. Default: a group's messages from now on; of a user's,
+	// all that no connection of the same Device acknowledged.
+	After Cursor
+
+	// Device names which of the user's devices this is, each of which has a place
+	// of its own in the log. A new one begins at the furthest place of any, or
+	// with the oldest message. Only for Identify, without After. At most 200 bytes,
+	// as the name of a user is.
+	Device string
+
+	// Joined is called, if not nil, before the first message, with the place that
+	// messages come after. missed says that the log could not go on from where it
+	// was to, and begins with the oldest message that it has: there may have been
+	// others before. It is not called where the address is not kept.
+	Joined func(at Cursor, missed bool)
+}
+
+// check returns the options, of which nil are the defaults, or what is wrong with
+// them.
+func (o *JoinOptions) check(to Address) (JoinOptions, error) {
+	if o == nil {
+		return JoinOptions{}, nil
+	}
+	opts := *o
+	if opts.Device == "" {
+		return opts, nil
+	}
+	if to.kind != kindUser || !opts.After.IsZero() {
+		return opts, &Error{BadRequest, "a device is for a user's messages, without a cursor to begin after"}
+	}
+	opts.Device = strings.Clone(opts.Device)
+	return opts, checkName(opts.Device)
+}
+
+// Join makes the connection a member of a group or of [Everyone], from the
+// messages on that are sent after it returned, or those behind
+// [JoinOptions.After]. Joining twice is joining once. nil options are the
+// defaults. A user's address is joined by [Conn.Identify].
+//
+// What Connect joins is joined once it returned. Where that fails, because a log
+// cannot be read, the connection is closed with the code of the error.
+func (c *Conn) Join(to Address, options *JoinOptions) error {
+	if err := to.check(); err != nil {
+		return err
+	}
+	if to.kind != kindGroup && to.kind != kindEveryone {
+		return &Error{BadRequest, "only groups and everyone can be joined"}
+	}
+	opts, err := options.check(to)
+	if err != nil {
+		return err
+	}
+	to.name = strings.Clone(to.name) // it may be a piece of a long request
+	return c.join(to, opts)
+}
+
+func (c *Conn) join(to Address, options JoinOptions) error {
+	if c.later(func() { c.joinLater(to, options) }) {
+		return nil
+	}
+	return c.joinNow(to, &options)
+}
+
+// joinLater is joinNow for what Connect asked for: there is nobody to return an
+// error to.
+func (c *Conn) joinLater(to Address, options JoinOptions) {
+	err := c.joinNow(to, &options)
+	c.report("join", err)
+	if told, ok := errors.AsType[*Error](err); ok && told.Code == Unavailable {
+		c.shut(uint16(told.Code.CloseCode()), told.Message)
+	}
+}
+
+// joinNow joins an address. Where a user's cannot be, the connection is nobody's
+// again.
+func (c *Conn) joinNow(to Address, options *JoinOptions) error {
+	err := c.subscribe(to, options)
+	if err != nil && to.kind == kindUser {
+		c.mu.Lock()
+		c.user = ""
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// subscribe declares the interest in an address before anything else, so that
+// whatever membership there is has it.
+func (c *Conn) subscribe(to Address, options *JoinOptions) error {
+	hub := c.Hub()
+	if err := hub.link.Subscribe(c.Context(), to); err != nil {
+		return sendError(err)
+	}
+	f, joined, err := c.enroll(to, options)
+	if !joined {
+		hub.link.Unsubscribe(to)
+		return err
+	}
+	if f == nil {
+		return err
+	}
+	if err := f.begin(options); err != nil {
+		c.leaveNow(to)
+		return sendError(err)
+	}
+	return nil
+}
+
+// enroll makes a membership, unless there is one, or none may be. One of a kept
+// address is still to begin following its log.
+func (c *Conn) enroll(to Address, options *JoinOptions) (f *following, joined bool, err error) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	m, f, err := c.enter(to, options)
+	switch {
+	case m == nil:
+		return nil, false, err
+	case f == nil:
+		return nil, true, sendError(m.Join())
+	}
+	return f, true, nil
+}
+
+// enter makes a membership that the loop does not know yet; nil where there is
+// one, or none may be.
+func (c *Conn) enter(to Address, options *JoinOptions) (m *membership, f *following, err error) {
+	hub := c.Hub()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
+		return nil, nil, ErrClosed
+	}
+	found, n := c.joined.find(to)
+	if found != nil {
+		return nil, nil, nil
+	}
+	if limit := hub.opts.Limits.Memberships; n >= limit {
+		return nil, nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
+	}
+	m = &membership{topic: hub.table.hold(to, c.proto())}
+	if hub.keep.find(to) != nil {
+		f = newFollowing(c, m, options)
+	} else {
+		m.Init(&c.sock, &m.topic.Topic)
+	}
+	c.joined.add(m, n)
+	return m, f, nil
+}
+
+// Leave ends the membership of a group or of [Everyone], if there is one.
+func (c *Conn) Leave(to Address) {
+	if to.kind != kindGroup && to.kind != kindEveryone {
+		return
+	}
+	if !c.later(func() { c.leaveNow(to) }) {
+		c.leaveNow(to)
+	}
+}
+
+func (c *Conn) leaveNow(to Address) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	c.mu.Lock()
+	m, _ := c.joined.find(to)
+	if m == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.joined.remove(m)
+	c.mu.Unlock()
+	c.report("leave", m.Leave())
+	c.Hub().drop(m)
+}
+
+// drop forgets a membership that nobody can find any more.
+func (h *Hub) drop(m *membership) {
+	h.table.release(m.topic)
+	h.link.Unsubscribe(m.topic.address())
+}
+
+// handled says that a Deliverer is done with a kept message to the connection's
+// user.
+func (c *Conn) handled(m *Message) {
+	c.mu.Lock()
+	found, _ := c.joined.find(m.To)
+	c.mu.Unlock()
+	if found != nil {
+		c.report("handled", found.Handled(socket.Position(m.Cursor)))
+	}
+}
