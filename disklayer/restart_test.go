@@ -79,6 +79,25 @@ func TestProcessAfterMachine(t *testing.T) {
 	kill(l)
 }
 
+// TestMachineAfterProcess opens a directory that is not synced as one that is, as
+// copying it does: that does not make it one for ever.
+func TestMachineAfterProcess(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	for _, d := range []Durability{Process, Machine, Process} {
+		cfg.Durability = d
+		l := mustOpen(t, cfg)
+		mustSend(t, l.Attach(&hub{keep: keepAll}), parley.User("bob"), "hello")
+		s, _ := l.use()
+		if got, want := s.fs.walNoSync.Load(), d == Process; got != want {
+			t.Errorf("with %s, syncs are spared: %v", d, got)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestKilledAtFirstStart opens a directory whose first use ended before anything
 // was in it.
 func TestKilledAtFirstStart(t *testing.T) {
