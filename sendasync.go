@@ -38,8 +38,10 @@ func (h *Hub) SendAsync(to Address, m Message, done func(Sent, error), options .
 // longer than until the connection's context ends: then the error is ErrClosed.
 //
 // The client's close frame is answered, and Disconnect called, when every done has
-// returned, or [Limits.CloseTimeout] passed. Within Connect it is put off until the
-// connection is accepted; if that never happens the error is ErrClosed.
+// returned. Where [Limits.CloseTimeout] passes before, the answer is not the code that
+// the client sent, but CloseTryAgainLater: it is not known then what is safe. Within
+// Connect sending is put off until the connection is accepted; if that never happens
+// the error is ErrClosed.
 func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options ...SendOption) {
 	h := c.Hub()
 	e := Envelope{Message: m, More: c.more.Load()}

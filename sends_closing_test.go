@@ -147,7 +147,7 @@ func TestCloseIsAnsweredInTime(t *testing.T) {
 		"close frame": func(w *wire) {
 			start := time.Now()
 			w.send(closing(3000, ""))
-			w.expect("close 3000", "eof")
+			w.expect("close 1013", "eof")
 			if waited := time.Since(start); waited < timeout || waited > 2*timeout {
 				t.Errorf("the answer took %v, want %v", waited, timeout)
 			}

@@ -43,7 +43,7 @@ func open(cfg config) (*Layer, error) {
 	if l.dir, err = openDirectory(cfg.fs, cfg.dir); err != nil {
 		return nil, err
 	}
-	if l.store, err = newStore(&l.cfg, &l.hubs, l.dir.copy); err == nil && l.dir.copy {
+	if l.store, err = newStore(&l.cfg, &l.hubs, opening{fresh: l.dir.copy}); err == nil && l.dir.copy {
 		if err = l.dir.mark(false); err != nil {
 			err = errors.Join(err, l.store.stop(parley.ErrClosed))
 		}
@@ -94,7 +94,7 @@ func (l *Layer) reopen() *store {
 			t.Stop()
 			return nil
 		}
-		s, err := newStore(&l.cfg, &l.hubs, false)
+		s, err := newStore(&l.cfg, &l.hubs, opening{again: true})
 		if err == nil {
 			l.cfg.Logger.Info("disklayer: the store is open again", "dir", l.cfg.dir)
 			l.mu.Lock()

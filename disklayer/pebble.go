@@ -29,6 +29,11 @@ func (s *store) pebbleOptions() *pebble.Options {
 		o.FormatMajorVersion = pebble.FormatColumnarBlocks
 		o.WALBytesPerSync = 512 << 10
 	}
+	if d, err := pebble.Peek(s.fs.dir, s.fs); err == nil && d.Exists {
+		// The format never goes back, so it stays as it was made: Machine, which
+		// copies a directory of Process's too, can do with the older one.
+		o.FormatMajorVersion = max(d.FormatMajorVersion, pebble.FormatColumnarBlocks)
+	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

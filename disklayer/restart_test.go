@@ -1,12 +1,16 @@
 package disklayer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/parley-rt/parley"
 )
@@ -79,6 +83,25 @@ func TestProcessAfterMachine(t *testing.T) {
 	kill(l)
 }
 
+// TestMachineAfterProcess opens a directory that is not synced as one that is, as
+// copying it does: that does not make it one for ever.
+func TestMachineAfterProcess(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	for _, d := range []Durability{Process, Machine, Process} {
+		cfg.Durability = d
+		l := mustOpen(t, cfg)
+		mustSend(t, l.Attach(&hub{keep: keepAll}), parley.User("bob"), "hello")
+		s, _ := l.use()
+		if got, want := s.fs.walNoSync.Load(), d == Process; got != want {
+			t.Errorf("with %s, syncs are spared: %v", d, got)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestKilledAtFirstStart opens a directory whose first use ended before anything
 // was in it.
 func TestKilledAtFirstStart(t *testing.T) {
@@ -105,6 +128,29 @@ func TestNestedDirectory(t *testing.T) {
 	kill(l)
 	if got, _ := texts(t, mustOpen(t, cfg).Attach(&hub{keep: keepAll}), parley.User("bob"), parley.Cursor{}); len(got) != 1 {
 		t.Errorf("kept %q", got)
+	}
+}
+
+// TestRemoved removes the files of a store in use: it does not begin anew.
+func TestRemoved(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	cfg.reopen = time.Millisecond
+	l := mustOpen(t, cfg)
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	mustSend(t, link, bob, "hello")
+	if err := os.RemoveAll(filepath.Join(cfg.dir, dbDir)); err != nil {
+		t.Skip(err) // not of files in use, here
+	}
+	big := strings.Repeat("x", 1<<20)
+	for err := error(nil); err == nil; { // until another file is needed
+		_, err = send(link, bob, big, "")
+	}
+	for tick := time.Tick(time.Millisecond); !errors.Is(l.Health(), pebble.ErrDBDoesNotExist); <-tick {
+		if err := l.Health(); err == nil {
+			t.Fatal("the store is healthy")
+		}
 	}
 }
 

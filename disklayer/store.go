@@ -41,8 +41,14 @@ type store struct {
 	working sync.WaitGroup // the others
 }
 
-// newStore opens the database. fresh says that it begins a new epoch.
-func newStore(cfg *config, hubs *hubs, fresh bool) (*store, error) {
+// opening says how a database is opened.
+type opening struct {
+	fresh bool // with a new epoch
+	again bool // by a layer that had it open: it is not made where there is none
+}
+
+// newStore opens the database.
+func newStore(cfg *config, hubs *hubs, how opening) (*store, error) {
 	s := &store{
 		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, cfg.fs.PathJoin(cfg.dir, dbDir)),
 		flights: make(chan *flight, flights), free: make(chan *flight, flights), claims: map[digest]*claim{},
@@ -51,10 +57,10 @@ func newStore(cfg *config, hubs *hubs, fresh bool) (*store, error) {
 	s.queue.init()
 	s.keeper.init()
 	s.cursors.init()
-	if err := s.open(); err != nil {
+	if err := s.open(how.again); err != nil {
 		return nil, err
 	}
-	if err := s.begin(fresh); err != nil {
+	if err := s.begin(how.fresh); err != nil {
 		_ = s.discard(err) // it failed
 		return nil, err
 	}
@@ -83,13 +89,15 @@ func (s *store) sparesSyncs() {
 }
 
 // open opens the database. It returns errors of changing files too.
-func (s *store) open() (err error) {
+func (s *store) open(again bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("opening the database: panic: %v", r)
 		}
 	}()
-	db, err := pebble.Open(s.fs.dir, s.pebbleOptions())
+	options := s.pebbleOptions()
+	options.ErrorIfNotExists = again
+	db, err := pebble.Open(s.fs.dir, options)
 	if failed := s.fs.err(); failed != nil {
 		err = failed
 	}

@@ -147,12 +147,13 @@ func (l *Loop) expired(now time.Time) {
 }
 
 // timeUp ends c at the close timeout. Where its handler is still busy with what
-// came before the peer's close frame, the peer gets its answer first, and has as
-// long again to take it (RFC 6455, section 5.5.1).
+// came before the peer's close frame, the peer gets an answer first, and has as
+// long again to take it (RFC 6455, section 5.5.1). It is not the code that the peer
+// sent, which would say that all was dealt with.
 func (l *Loop) timeUp(c *Conn) {
 	if c.state == stateOpen && c.peerClosed && !c.broken {
 		c.expiring = false
-		l.closeConn(c, c.closeCode, "")
+		l.closeConn(c, codeTryAgain, "not everything was dealt with in time")
 		return
 	}
 	l.finalize(c, codeAbnormal)

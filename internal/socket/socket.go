@@ -75,4 +75,5 @@ const (
 	codeInvalidData = 1007
 	codePolicy      = 1008
 	codeTooBig      = 1009
+	codeTryAgain    = 1013
 )
