@@ -12,7 +12,11 @@
 // connection, and [Conn.Reply] answers one client.
 //
 // Calls of one connection's consumer never overlap and keep their order; they
-// may block, and then only their own connection waits. Delivery is at most
-// once, to the connections that are there; the messages of one sender arrive
-// in the order sent.
+// may block, and then only their own connection waits.
+//
+// Messages to kept addresses, users by default ([Options.Keep]), go into a log of
+// their [Layer] first: [Hub.Send] returns once they are safe there, and each
+// connection of the address gets all of them in one order, now or when it comes
+// back ([Conn.Identify], [JoinOptions]). Other messages are delivered at most once,
+// to the connections that are there; those of one sender arrive in the order sent.
 package parley

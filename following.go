@@ -78,8 +78,9 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (how socket
 	default:
 		at = head
 	}
-	if at == head {
-		how.At, how.Head = socket.Position(at), true
+	how.Head = at == head
+	if how.Head || options.Joined == nil && !at.IsZero() { // nobody asks what the first page will tell
+		how.At = socket.Position(at)
 		return how, at, false, nil
 	}
 	page, err := link.ReadAfter(ctx, of, at, PageLimit{Messages: 1, Bytes: 1})
@@ -135,6 +136,7 @@ func (f *following) turn() {
 		hub.trimmed.Add(1)
 	}
 	p := &socket.Page{To: socket.Position(page.Cursor), More: page.More}
+	f.member.topic.proto.makeRoom(p, page.Messages)
 	for i := range page.Messages {
 		if e := &page.Messages[i]; e.Except != f.conn.ID() {
 			f.add(p, &e.Message)
@@ -161,6 +163,23 @@ func (f *following) add(p *socket.Page, m *Message) {
 		return
 	}
 	p.Frames = proto.appendFrame(p.Frames, encoded)
+}
+
+// frameHeader is the most that a frame is longer than its message.
+const frameHeader = 10
+
+// makeRoom has a page take messages without growing, if they go out as they are.
+func (p *proto) makeRoom(page *socket.Page, messages []Envelope) {
+	switch {
+	case p.delivers:
+		page.Values = make([]socket.PageValue, 0, len(messages))
+	case p.compress == nil:
+		size := 0
+		for i := range messages {
+			size += len(messages[i].Data) + frameHeader
+		}
+		page.Frames = make([]byte, 0, size)
+	}
 }
 
 func (p *proto) notEncoded(hub *Hub, to Address, err error) {

@@ -29,6 +29,7 @@ type options struct {
 	results              string
 	serverCore, loadCore int
 	parleyArgs           string
+	against              string
 }
 
 const defaultOut = "../docs/performance.md"
@@ -59,6 +60,7 @@ func parse(args []string) options {
 	flags.IntVar(&o.serverCore, "server-core", 0, "the `core` of the servers; -1 for any")
 	flags.IntVar(&o.loadCore, "load-core", 1, "the `core` of the load generator; -1 for any")
 	flags.StringVar(&o.parleyArgs, "parley-args", "", "more `arguments` for parley serve, separated by blanks")
+	flags.StringVar(&o.against, "against", "", "compare with this earlier build of parley, a `binary`; without -systems with it alone")
 	_ = flags.Parse(args) // ExitOnError: it returns only without an error
 	o.applyQuick(flags)
 	return o

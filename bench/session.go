@@ -59,7 +59,7 @@ func newSession(o options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	systems, err := system.Select(o.systems)
+	systems, err := systemsOf(o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,23 @@ func newSession(o options) (*session, error) {
 	}
 	logger := log.New(os.Stderr, "", log.Ltime)
 	return &session{scenarios: scenarios, systems: systems, env: env, file: file, fileName: name, log: logger}, nil
+}
+
+// systemsOf are those that the command line asks for.
+func systemsOf(o options) ([]*system.System, error) {
+	if o.against == "" {
+		return system.Select(o.systems)
+	}
+	binary, err := filepath.Abs(o.against)
+	if err != nil {
+		return nil, fmt.Errorf("find the earlier build: %w", err)
+	}
+	names := o.systems
+	if names == "" {
+		names = system.Parley.Name
+	}
+	systems, err := system.Select(names)
+	return append(systems, system.Earlier(binary)), err
 }
 
 func newEnv(o options) (*system.Env, error) {
@@ -160,7 +177,7 @@ func (s *session) run(ctx context.Context, runs int) error {
 func (s *session) round(ctx context.Context, n int, sc scenario.Scenario, c scenario.Case) error {
 	for i := range s.systems {
 		sys := s.systems[(i+n)%len(s.systems)]
-		if c.Only != "" && c.Only != sys.Name || s.file.Has(sc.Name(), c.Name, sys.Name, n) {
+		if !c.For(sys.Name) || s.file.Has(sc.Name(), c.Name, sys.Name, n) {
 			continue
 		}
 		sample := s.sample(ctx, n, sc, c, sys)

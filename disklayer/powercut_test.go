@@ -84,7 +84,7 @@ type trouble struct {
 
 // failAt has some changes fail.
 func (d *trouble) failAt(random *rand.Rand) {
-	d.left.Store(200 + random.Int64N(3000))
+	d.left.Store(random.Int64N(60))
 	d.fails, d.torn, d.sync = 1+random.Int64N(3), random.IntN(2) == 0, random.IntN(2) == 0
 }
 

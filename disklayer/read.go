@@ -112,6 +112,12 @@ func (r *reading) fits(data int) bool {
 	return n == 0 || n < r.limit.Messages && r.bytes+data <= r.limit.Bytes
 }
 
+// makeRoom has the page take messages without growing, of which there are so many
+// at most.
+func (r *reading) makeRoom(messages uint64) {
+	r.page.Messages = make([]parley.Envelope, 0, min(messages, uint64(r.limit.Messages)))
+}
+
 func (r *reading) add(e parley.Envelope) {
 	r.bytes += len(e.Data)
 	r.page.Messages = append(r.page.Messages, e)
@@ -126,6 +132,7 @@ func (r *reading) tailAfter(from uint64) bool {
 		return false
 	}
 	tail = tail[from-tail[0].Cursor.Seq:]
+	r.makeRoom(uint64(len(tail)))
 	for i := 0; i < len(tail) && r.fits(len(tail[i].Data)); i++ {
 		r.add(tail[i])
 	}
@@ -144,6 +151,7 @@ func (r *reading) tailBefore(to uint64) bool {
 	if len(tail) == 0 || r.log.safe.seq < to || tail[0].Cursor.Seq > max(r.first, to-min(to, uint64(r.limit.Messages))+1) {
 		return false
 	}
+	r.makeRoom(to + 1 - r.first)
 	for seq := to; seq >= r.first; seq-- {
 		e := &tail[seq-tail[0].Cursor.Seq]
 		if !r.fits(len(e.Data)) {
@@ -168,6 +176,7 @@ func (r *reading) scan(from, to uint64, backward bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
+	r.makeRoom(to + 1 - from)
 	start, step := it.First, it.Next
 	if backward {
 		start, step = it.Last, it.Prev

@@ -22,8 +22,8 @@ import (
 // backupCmd is parley backup. The server that uses the data directory writes the
 // copy, where there is one; else the command does.
 type backupCmd struct {
-	Dir  string `arg:"" help:"Directory to copy to; missing or empty. A server that is started on it begins a new epoch: clients are told that they may have missed messages."`
-	Data string `default:"parley-data" placeholder:"DIR" help:"The data directory to copy, of a running server or of none."`
+	Dir  string `arg:"" help:"Directory to copy to; missing or empty. A server that is started on it begins a new epoch: cursors of clients mean nothing there."`
+	Data string `default:"parley-data" placeholder:"DIR" help:"The data directory to copy, of a running server or of none. Default: parley-data."`
 }
 
 // Run copies what is kept as it is at one moment.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,9 +53,9 @@ func told(err error) string { return strings.TrimPrefix(err.Error(), "disklayer:
 // durabilities are the values of --durability.
 var durabilities = map[string]disklayer.Durability{"machine": disklayer.Machine, "process": disklayer.Process}
 
-// dataDir returns the absolute path of a --data.
+// dataDir returns the absolute path of a --data, where empty is the default.
 func dataDir(name string) (string, error) {
-	dir, err := filepath.Abs(kong.ExpandPath(name))
+	dir, err := filepath.Abs(kong.ExpandPath(cmp.Or(name, server.DefaultData)))
 	if err != nil {
 		return "", fmt.Errorf("--data: %w", err)
 	}

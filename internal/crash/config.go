@@ -34,7 +34,7 @@ type Report struct {
 	Kills, Restores int
 	Accepted        int64 // times that a sender was told so
 	Delivered       int64
-	Connections     int64 // that clients opened
-	Retries         int64 // sends again under the same key
-	Unfinished      int   // receivers that did not get all in time
+	Connections     int64    // that clients opened
+	Retries         int64    // sends again under the same key
+	Unfinished      []string // receivers that did not get all in time, and how it went
 }

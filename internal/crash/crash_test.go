@@ -31,8 +31,8 @@ func TestKill(t *testing.T) {
 		Server: build(t, sound), Kills: *kills, Restores: *restores, Process: *process, Senders: 50, Receivers: 200, Patience: time.Minute,
 	})
 	show(t, found)
-	if report.Unfinished > 0 {
-		t.Errorf("%d receivers did not get all in time", report.Unfinished)
+	for _, receiver := range report.Unfinished {
+		t.Errorf("did not get all in time: %s", receiver)
 	}
 }
 

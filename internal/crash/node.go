@@ -41,7 +41,8 @@ func newNode(cfg Config, data string, fail context.CancelCauseFunc) (*node, erro
 	if err != nil {
 		return nil, err
 	}
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	lc := net.ListenConfig{Control: narrow}
+	socket, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,9 @@ type receiver struct {
 	slow    bool      // it stops reading at times, and the kernel holds little for it
 	members []*member // the user's first
 	pending int       // how many of them did not join for the first time yet
+	opened  int       // connections
+	late    int       // those in the end
+	ended   error     // why the last one did
 }
 
 // member is a receiver's membership of one address.
@@ -81,6 +84,18 @@ func (v *receiver) done() bool {
 	return true
 }
 
+// String says how far it got.
+func (v *receiver) String() string {
+	lacks := 0
+	for _, m := range v.members {
+		if !m.done {
+			lacks++
+		}
+	}
+	return fmt.Sprintf("%s lacks the end of %d addresses of %d, after %d connections, %d of them in the end, the last of which ended so: %v",
+		v.name, lacks, len(v.members), v.opened, v.late, v.ended)
+}
+
 // receive returns once all has come, or ctx ends.
 func (v *receiver) receive(ctx context.Context) {
 	defer func() {
@@ -99,7 +114,11 @@ func (v *receiver) receive(ctx context.Context) {
 			continue
 		}
 		v.connections.Add(1)
-		_ = v.session(c) // however it was lost
+		v.opened++
+		if isClosed(v.ending) {
+			v.late++
+		}
+		v.ended = v.session(c)
 		c.close()
 		v.away()
 	}

@@ -113,7 +113,7 @@ func (r *run) report(senders []*sender, receivers []*receiver) *Report {
 	}
 	for _, v := range receivers {
 		if !v.done() {
-			report.Unfinished++
+			report.Unfinished = append(report.Unfinished, v.String())
 		}
 		for _, m := range v.members {
 			report.History.Views = append(report.History.Views, m.View)

@@ -30,9 +30,12 @@ func newWorld(receivers int) *world {
 	return w
 }
 
-// address picks an address to send to.
+// address picks an address to send to, the first group more often than others.
 func (w *world) address(rng *rand.Rand) parley.Address {
-	if rng.IntN(3) == 0 {
+	switch rng.IntN(6) {
+	case 0:
+		return w.groups[0]
+	case 1:
 		return w.groups[rng.IntN(len(w.groups))]
 	}
 	return parley.User(w.users[rng.IntN(len(w.users))])

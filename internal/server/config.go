@@ -54,7 +54,7 @@ func (c Config) withDefaults() Config {
 		c.Addr = "127.0.0.1:8000"
 	}
 	if c.Data == "" {
-		c.Data = "parley-data"
+		c.Data = DefaultData
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 10 * time.Second

@@ -38,6 +38,8 @@ func TestConfigErrorsNameTheFlag(t *testing.T) {
 		"--close-timeout: must not be negative":           {Limits: server.Limits{CloseTimeout: -1}},
 		"--receive-grace: must not be negative":           {Limits: server.Limits{ReceiveGrace: -1}},
 		"--receive-rate: must not be negative":            {Limits: server.Limits{ReceiveRate: -1}},
+		"--data-bytes: must not be negative":              {Storage: server.Storage{DataBytes: -1}},
+		"--durability: must be one of machine, process":   {Storage: server.Storage{Durability: "disk"}},
 		"--loops: must not be negative":                   {Loops: -1},
 		"--ping-interval: must not be negative":           {Limits: server.Limits{PingInterval: -time.Second}},
 		"--shutdown-timeout: must not be negative":        {ShutdownTimeout: -1},

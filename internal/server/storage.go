@@ -13,14 +13,17 @@ import (
 // Storage says which messages are kept for those who are not connected, and
 // where.
 type Storage struct {
-	Data       string   `default:"parley-data" placeholder:"DIR" help:"Where kept messages are stored. \"memory\" keeps them no longer than the server runs. Neither made nor opened where nothing is kept."`
+	Data       string   `default:"parley-data" placeholder:"DIR" help:"Where kept messages are stored; \"memory\" keeps them no longer than the server runs. Neither made nor opened where nothing is kept. Default: parley-data."`
 	DataBytes  int64    `placeholder:"N" help:"Bytes that --data may take; beyond, what is to be kept is refused as unavailable. Default: 8 GiB, or 80 % of the disk if that is less."`
 	Durability string   `default:"machine" help:"What an accepted message survives: machine is the machine's crash and loss of power, process only the server's own."`
 	Keep       []string `sep:";" placeholder:"RULE" help:"Keep the messages to addresses: PATTERN [messages=N] [bytes=N] [age=D] [optional], such as \"user:* age=7d\". The first rule that matches counts; \"none\" keeps nothing. Repeatable. Default: user:*, and with --open none."`
 }
 
-// InMemory is the --data of a server that stores nothing.
-const InMemory = "memory"
+// DefaultData is --data where nothing is said.
+const DefaultData = "parley-data"
+
+// inMemory is the --data of a server that stores nothing.
+const inMemory = "memory"
 
 // keepNone is the --keep of a server that keeps nothing.
 const keepNone = "none"
@@ -39,7 +42,7 @@ func (s *Storage) check() error {
 // Stores reports whether the server needs a layer that stores messages in Data.
 func (c *Config) Stores() bool {
 	rules, err := c.keepRules()
-	return err == nil && len(rules) > 0 && c.Data != InMemory
+	return err == nil && len(rules) > 0 && c.Data != inMemory
 }
 
 // keepRules returns what the library is told: an empty list where nothing is

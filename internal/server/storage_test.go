@@ -58,6 +58,14 @@ func TestKeepRulesThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestKeepNoneStandsAlone(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Storage: Storage{Keep: []string{"user:*", "none"}}}
+	if err := cfg.Check(); err == nil || err.Error() != "--keep: none stands alone" {
+		t.Errorf("got the error %v", err)
+	}
+}
+
 // TestWhatIsKept looks at what the library is told, and whether a directory is
 // wanted.
 func TestWhatIsKept(t *testing.T) {

@@ -15,16 +15,21 @@ var numberedPings = func() (pings [256][]byte) {
 	return pings
 }()
 
-// numberedPing returns the ping to write behind what was just handed to m; nil where
-// none is to be. Its answer acknowledges what was written before it: TCP keeps the
-// order.
-func (l *Loop) numberedPing(m *Membership) []byte {
+// handedOver takes note of how far m got, and pings behind what was written, if
+// anything was: the answer acknowledges what was written before it, as TCP keeps the
+// order. What was left out for this peer alone is acknowledged with what follows.
+func (l *Loop) handedOver(m *Membership, written bool) {
 	fs := m.conn.followers
 	if fs.acks != m || m.follower.handled {
-		return nil
+		return
 	}
 	fs.written = m.follower.at
-	return fs.ping()
+	if !written {
+		return
+	}
+	if ping := fs.ping(); ping != nil {
+		l.output(m.conn, ping)
+	}
 }
 
 // ping returns the next numbered ping, nil while one is in flight.
@@ -37,11 +42,16 @@ func (fs *followers) ping() []byte {
 	return numberedPings[fs.number]
 }
 
-// heartbeat returns the ping of a connection whose turn it is. A numbered one that
-// was not answered yet is sent again: it may have been dropped.
+// heartbeat returns the ping of a connection whose turn it is: a numbered one where
+// there is something to acknowledge. One that was not answered yet is sent again.
 func (c *Conn) heartbeat() []byte {
-	if fs := c.followers; fs != nil && fs.pinging {
+	fs := c.followers
+	switch {
+	case fs == nil:
+	case fs.pinging:
 		return numberedPings[fs.number]
+	case fs.acks != nil && fs.written != fs.pinged:
+		return fs.ping()
 	}
 	return ws.CompiledPing
 }

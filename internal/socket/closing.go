@@ -190,8 +190,11 @@ func (l *Loop) closeAll(code uint16, reason string) {
 // shutdown ends every connection at once, and refuses posts from now on.
 func (l *Loop) shutdown() {
 	for _, p := range l.close() {
-		if p.kind == postOpen { // its handler is owed a Closed
+		switch p.kind {
+		case postOpen: // its handler is owed a Closed
 			l.handle(&p)
+		case postPage: // another one's reader may wait
+			l.tookPage(&p)
 		}
 	}
 	for c := range l.wheel.all() {

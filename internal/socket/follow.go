@@ -73,6 +73,7 @@ func (m *Membership) Begin(how Following) error {
 type Page struct {
 	Frames []byte // the receiver's to keep
 	Values []PageValue
+	Bytes  int      // that Values keep alive
 	To     Position // behind the last message
 	More   bool     // the log holds more
 	Failed bool     // the log could not be read; the rest is zero
@@ -87,8 +88,7 @@ type PageValue struct {
 // Turn answers Source.Read. It waits for room in the loop's mailbox until ctx
 // ends.
 func (m *Membership) Turn(ctx context.Context, p *Page) error {
-	size := len(p.Frames)
-	return m.part.loop.put(ctx, post{kind: postPage, member: m, page: p, size: size})
+	return m.part.loop.putPage(ctx, post{kind: postPage, member: m, page: p, size: len(p.Frames) + p.Bytes})
 }
 
 // Room says that a handler whose Deliver returned false has room again.
@@ -123,25 +123,11 @@ func (e *Engine) PublishKept(t *Topic, p Post) error {
 	return nil
 }
 
-// followers are a connection's memberships that follow logs. Owned by the loop.
-type followers struct {
-	first, last *Membership // those whose state is followerWaits, in turn
-	asked       bool        // a page is on its way: one at a time
-	starved     bool        // the handler has no room
-	listed      bool        // in Loop.askers
-	output      int         // bytes of this round's, with entryCost for each piece
-	pinging     bool        // a numbered ping is not answered yet
-	number      uint8       // of that ping
-	acks        *Membership // whose messages pongs acknowledge
-	pinged      Position    // what that ping's answer acknowledges
-	written     Position    // what the next one's does
-}
-
 // begin takes in a membership that follows a log.
 func (l *Loop) begin(m *Membership) {
 	c, f := m.conn, m.follower
 	if c.followers == nil {
-		c.followers = &followers{}
+		c.followers = &followers{output: l.outputSize(c)}
 	}
 	if f.pongs {
 		c.followers.acks = m
@@ -168,63 +154,6 @@ func (p *part) passed(at Position) bool {
 	return head.Seq > at.Seq
 }
 
-// wait has m read when it is its turn.
-func (l *Loop) wait(m *Membership) {
-	m.follower.state = followerWaits
-	m.follower.next = nil
-	fs := m.conn.followers
-	if fs.first == nil {
-		fs.first = m
-	} else {
-		fs.last.follower.next = m
-	}
-	fs.last = m
-	l.asks(m.conn)
-}
-
-// asks has a connection's turn to read looked at when the round is out.
-func (l *Loop) asks(c *Conn) {
-	if fs := c.followers; fs != nil && !fs.listed {
-		fs.listed = true
-		l.askers = append(l.askers, c)
-	}
-}
-
-// askPages asks for pages. A connection gets one when the kernel took what it was
-// sent before, so that what is held for it is bounded, and so is who reads how much.
-func (l *Loop) askPages() {
-	for _, c := range l.askers {
-		c.followers.listed = false
-		if c.state == stateOpen && !c.broken {
-			c.followers.ask(c)
-		}
-	}
-	clear(l.askers)
-	l.askers = l.askers[:0]
-}
-
-func (fs *followers) ask(c *Conn) {
-	for fs.first != nil && fs.first.at == hasLeft {
-		fs.pop()
-	}
-	if fs.first == nil || fs.asked || fs.starved {
-		return
-	}
-	if o := c.out.Load(); o != nil && o.await() {
-		return
-	}
-	m := fs.pop()
-	m.follower.state = followerReads
-	fs.asked = true
-	m.follower.source.Read()
-}
-
-func (fs *followers) pop() *Membership {
-	m := fs.first
-	fs.first, m.follower.next = m.follower.next, nil
-	return m
-}
-
 // page takes the answer to Source.Read.
 func (l *Loop) page(m *Membership, p *Page) {
 	c, f := m.conn, m.follower
@@ -247,7 +176,7 @@ func (l *Loop) page(m *Membership, p *Page) {
 // turnPage hands a page over, and reports whether it could all be: the rest is read
 // again.
 func (l *Loop) turnPage(m *Membership, p *Page) bool {
-	c, f := m.conn, m.follower
+	c, f, before := m.conn, m.follower, m.follower.at
 	for _, v := range p.Values {
 		if !c.handler.Deliver(v.Value) {
 			c.followers.starved = true
@@ -258,9 +187,8 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 	if len(p.Frames) > 0 && !l.writePage(c, p.Frames) {
 		return false
 	}
-	f.at = p.To
-	if ping := l.numberedPing(m); ping != nil && len(p.Frames) > 0 {
-		l.output(c, ping)
+	if f.at = p.To; f.at != before {
+		l.handedOver(m, len(p.Frames) > 0)
 	}
 	return true
 }
@@ -273,28 +201,12 @@ func (l *Loop) writePage(c *Conn, frames []byte) bool {
 		return true
 	}
 	l.flushConn(c)
-	if c.out.Load() != nil {
+	if c.out.Load() != nil || c.state != stateOpen {
 		return false
 	}
 	l.writeAnyway(c, frames, false)
+	if o := c.out.Load(); o != nil {
+		o.exempt()
+	}
 	return true
-}
-
-// rested has those whose reading failed try again.
-func (l *Loop) rested() {
-	for _, m := range l.resting {
-		if m.conn.state == stateOpen && m.at != hasLeft {
-			l.wait(m)
-		}
-	}
-	clear(l.resting)
-	l.resting = l.resting[:0]
-}
-
-// room takes Conn.Room.
-func (l *Loop) room(c *Conn) {
-	if fs := c.followers; fs != nil {
-		fs.starved = false
-		l.asks(c)
-	}
 }

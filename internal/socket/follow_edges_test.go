@@ -124,3 +124,29 @@ func TestPongOfAnotherPing(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowFollowerIsAnswered has a peer that does not read be sent a page that is
+// larger than its queue may be, then something else: it is not too slow for that.
+func TestSlowFollowerIsAnswered(t *testing.T) {
+	t.Parallel()
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes = 16 << 10
+		e := newTestEngine(t, cfg)
+		log := &testLog{}
+		log.add(logFrame(1, 8<<20), true)
+		var pages sync.WaitGroup
+		f := follow(t, k, e, log, &pages, Following{})
+		untilTrue(t, "the page waits", func() bool {
+			o := f.conn.out.Load()
+			return o != nil && o.size() > cfg.QueueBytes
+		})
+		check(t, f.conn.Write(t.Context(), logFrame(0, 1000), false))
+		f.read(t, false)
+		frame, err := readFrame(f.client)
+		check(t, err)
+		if frame.Header.OpCode != ws.OpBinary || len(frame.Payload) != 1000 {
+			t.Errorf("got %v behind the page", frame.Header)
+		}
+	})
+}

@@ -53,6 +53,18 @@ func (l *testLog) publish(t *testing.T, e *Engine, r *rand.Rand, end bool) {
 	check(t, e.PublishKept(&l.topic, Post{Frame: entry.frame, At: entry.at, Prev: entry.prev}))
 }
 
+// add adds a message at the next place, without telling anybody.
+func (l *testLog) add(frame []byte, end bool) {
+	last := l.last()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entry := testEntry{Position{1, last.Seq + 1}, last.Seq, frame}
+	l.entries = append(l.entries, entry)
+	if end {
+		l.end = entry.at
+	}
+}
+
 func (l *testLog) ended(at Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

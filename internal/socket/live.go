@@ -71,13 +71,11 @@ func (f *Follower) follows(p *post) bool {
 // handOver outputs a follower's next messages, up to that of p.
 func (l *Loop) handOver(m *Membership, p *post, data []byte) {
 	m.follower.at = p.at
-	if p.except != (ID{}) && m.conn.ID == p.except {
-		return
+	isFor := p.except == (ID{}) || m.conn.ID != p.except
+	if isFor {
+		l.output(m.conn, data)
 	}
-	l.output(m.conn, data)
-	if ping := l.numberedPing(m); ping != nil {
-		l.output(m.conn, ping)
-	}
+	l.handedOver(m, isFor)
 }
 
 func (l *Loop) handOverValue(m *Membership, p *post) {
@@ -90,14 +88,15 @@ func (l *Loop) handOverValue(m *Membership, p *post) {
 	m.follower.at = p.at
 }
 
-// fits reports whether a connection takes some frames within the bound of what may
-// wait for it; where nothing does, one frame of any size.
+// fits reports whether a connection takes some frames within half the bound of what
+// may wait for it, or a slow one would have no room for what is not kept; where
+// nothing waits, one frame of any size.
 func (l *Loop) fits(c *Conn, data []byte, frames int) bool {
 	waits := c.followers.output
 	if o := c.out.Load(); o != nil {
 		waits += o.size()
 	}
-	return waits+len(data)+entryCost <= l.engine.cfg.QueueBytes || waits == 0 && frames == 1
+	return waits+len(data)+entryCost <= l.engine.cfg.QueueBytes/2 || waits == 0 && frames == 1
 }
 
 // lost takes note of messages that found no room in the mailbox: the followers

@@ -199,6 +199,7 @@ func (l *Loop) handle(p *post) {
 	case postRoom:
 		l.room(c)
 	case postPage:
+		l.tookPage(p)
 		l.page(p.member, p.page)
 	case postHandled:
 		l.handled(p.member, p.at)

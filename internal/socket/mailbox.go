@@ -19,6 +19,7 @@ const postCost = 256
 // is there, so that a batch leaves in one write per receiver.
 type mailbox struct {
 	room  *semaphore.Weighted // bytes left, first come first served
+	pages *semaphore.Weighted // of those, what pages may take: others find room however many wait to be read
 	limit int64
 	wake  chan struct{} // holds one token when the loop should look
 
@@ -35,6 +36,7 @@ type mailbox struct {
 func (m *mailbox) init(limit int) {
 	m.limit = int64(limit)
 	m.room = semaphore.NewWeighted(m.limit)
+	m.pages = semaphore.NewWeighted(m.pagesLimit())
 	m.wake = make(chan struct{}, 1)
 }
 
@@ -66,6 +68,33 @@ func (m *mailbox) put(ctx context.Context, p post) error {
 	m.notify()
 	return nil
 }
+
+// maxPages bounds the pages that wait in a mailbox: what is published waits for
+// them, and readers that are ahead of their loop are of no use.
+const maxPages = 128 << 10
+
+// pagesLimit is how much of the room pages may take.
+func (m *mailbox) pagesLimit() int64 { return max(1, min(m.limit/4, maxPages)) }
+
+// pageCost returns what a page takes of it: all of it at most.
+func (m *mailbox) pageCost(p *post) int64 { return min(m.costOf(p), m.pagesLimit()) }
+
+// putPage is put for a page of a log. What it took of the pages' room is given back
+// by took.
+func (m *mailbox) putPage(ctx context.Context, p post) error {
+	cost := m.pageCost(&p)
+	if err := m.pages.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	err := m.put(ctx, p)
+	if err != nil {
+		m.pages.Release(cost)
+	}
+	return err
+}
+
+// tookPage makes room for another page.
+func (m *mailbox) tookPage(p *post) { m.pages.Release(m.pageCost(p)) }
 
 // gap is a message of a log that found no room.
 type gap struct {

@@ -16,10 +16,19 @@ type outbox struct {
 	mu     sync.Mutex // guards what follows
 	queue  [][]byte   // shared memory: never written to
 	bytes  int        // in queue, with entryCost for each entry
+	spare  int        // bytes beyond the bound, for a page that was queued in spite of it
 	done   bool       // it was emptied, and takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
 	finish bool       // the loop wants to know that it is empty: our close frame is in it
 	awaits bool       // the loop wants to know that it is empty: a follower is to read
+}
+
+// exempt gives what follows as much room as if nothing were queued: a slow peer that
+// is sent a page must be able to be answered as well.
+func (o *outbox) exempt() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spare = o.bytes
 }
 
 // add queues b whatever the bound. False: the outbox was emptied already. After
@@ -50,7 +59,7 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	case o.failed || len(b) == 0:
 		return nil, true
 	}
-	room := bound - o.bytes - entryCost
+	room := bound + o.spare - o.bytes - entryCost
 	if o.bytes == 0 {
 		room = max(room, frameLen(b))
 	}

@@ -25,6 +25,14 @@ func (l *Loop) output(c *Conn, data []byte) {
 	}
 }
 
+// outputSize returns what followers.output is of a connection that had none.
+func (l *Loop) outputSize(c *Conn) (size int) {
+	for at := c.head; at != 0; at = l.nodes[at-1].next {
+		size += len(l.nodes[at-1].data) + entryCost
+	}
+	return size
+}
+
 // flush ends a round: one write for each connection with output.
 func (l *Loop) flush() {
 	for _, c := range l.dirty {
@@ -108,6 +116,12 @@ func (l *Loop) enqueue(c *Conn, frames []byte, n int) {
 		l.drain(c, o)
 	}
 	if len(rest) == 0 {
+		return
+	}
+	if isPing(rest) { // the queue may be full of what the peer reads as it should; there are few
+		if !o.add(rest, false) {
+			l.enqueue(c, rest, 0)
+		}
 		return
 	}
 	if l.engine.cfg.DropWhenSlow {

@@ -100,8 +100,8 @@ func (l *Loop) leave(m *Membership) {
 	if at <= notJoined {
 		return
 	}
-	if fs := m.conn.followers; fs != nil && fs.acks == m {
-		fs.acks = nil
+	if m.follower != nil && m.conn.state == stateOpen { // else the peer may still acknowledge
+		m.conn.followers.forget(m)
 	}
 	p := m.part
 	last := len(p.members) - 1

@@ -76,9 +76,14 @@ func (s *Server) Stop() {
 	select {
 	case <-s.exited:
 	case <-time.After(stopLimit):
-		_ = s.cmd.Process.Kill()
-		<-s.exited
+		s.Kill()
 	}
+}
+
+// Kill ends the process at once, and waits until it has ended.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill() // fails only when it has already ended
+	<-s.exited
 }
 
 // Exited says whether the process has ended by itself.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/parley-rt/parley/bench/internal/report"
 	"github.com/parley-rt/parley/bench/internal/result"
+	"github.com/parley-rt/parley/bench/internal/system"
 )
 
 // comparison is a table with a row for each system, compared with the first one.
@@ -21,6 +22,12 @@ func newComparison(f *result.File, scenario string, columns ...string) *comparis
 
 // baseline is the system that the others are compared with.
 const baseline = "parley"
+
+// baselineOnly is for cases of Parley alone, and parleys for those of an earlier build too.
+var (
+	baselineOnly = []string{baseline}
+	parleys      = []string{baseline, system.EarlierName}
+)
 
 func (t *comparison) base(name string) result.Cell {
 	return t.file.Cell(t.scenario, name, baseline)

@@ -50,7 +50,7 @@ Then a garbage collection is forced, and %[3]s later the memory is read. *Reside
 // Runs is 1: it tells what is possible, and the memory hardly varies.
 func (s *crowd) Runs(wanted int) int { return min(wanted, 1) }
 
-func (s *crowd) Cases() []Case { return []Case{{Name: crowdCase, Only: baseline, Run: s.run}} }
+func (s *crowd) Cases() []Case { return []Case{{Name: crowdCase, Only: baselineOnly, Run: s.run}} }
 
 func (s *crowd) run(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("not finished after %v", s.limit))
@@ -128,7 +128,7 @@ func (s *site) hire(ctx context.Context, connections int, limit time.Duration) e
 	first := 0
 	for i, server := range s.servers {
 		end := connections * (i + 1) / len(s.servers)
-		h, err := startHolder(ctx, task{addr: server.Addr, first: first, count: end - first, limit: limit})
+		h, err := startHolder(ctx, task{addr: server.Addr, prefix: crowdPrefix, first: first, count: end - first, limit: limit})
 		if err != nil {
 			return err
 		}

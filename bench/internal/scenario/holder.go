@@ -16,6 +16,7 @@ import (
 
 	"github.com/parley-rt/parley/bench/internal/dialect"
 	"github.com/parley-rt/parley/bench/internal/load"
+	"github.com/parley-rt/parley/bench/internal/system"
 )
 
 // holderArg as its first argument makes this program a holder: a process that holds a part of a crowd's connections.
@@ -23,20 +24,23 @@ const holderArg = "hold-connections"
 
 // What a holder is asked for, a line each; the answer is a line too, "ok" or what went wrong.
 const (
-	askOpen  = "open"
-	askCheck = "check" // and how many connections
-	answerOK = "ok"
+	askOpen    = "open"
+	askCheck   = "check"   // and how many connections
+	askCatchUp = "catchup" // instead of open; and how many messages each user got and how many of them it has read
+	askQuiet   = "quiet"   // whether nothing came unasked
+	answerOK   = "ok"
 )
 
 // task is a holder's part.
 type task struct {
 	addr         netip.AddrPort
-	first, count int // its users
+	prefix       string // of the path, before a user's name
+	first, count int    // its users
 	limit        time.Duration
 }
 
 func (t task) args() []string {
-	return []string{holderArg, t.addr.String(), strconv.Itoa(t.first), strconv.Itoa(t.count), t.limit.String()}
+	return []string{holderArg, t.addr.String(), t.prefix, strconv.Itoa(t.first), strconv.Itoa(t.count), t.limit.String()}
 }
 
 func parseTask(args []string) (task, error) {
@@ -46,9 +50,10 @@ func parseTask(args []string) (task, error) {
 	}
 	var errs [4]error
 	t.addr, errs[0] = netip.ParseAddrPort(args[1])
-	t.first, errs[1] = strconv.Atoi(args[2])
-	t.count, errs[2] = strconv.Atoi(args[3])
-	t.limit, errs[3] = time.ParseDuration(args[4])
+	t.prefix = args[2]
+	t.first, errs[1] = strconv.Atoi(args[3])
+	t.count, errs[2] = strconv.Atoi(args[4])
+	t.limit, errs[3] = time.ParseDuration(args[5])
 	return t, errors.Join(errs[:]...)
 }
 
@@ -59,13 +64,13 @@ type holder struct {
 	answers *bufio.Reader
 }
 
-// startHolder runs this program again; the process ends with ctx at the latest.
+// startHolder runs this program again, with a lower priority; the process ends with ctx at the latest.
 func startHolder(ctx context.Context, t task) (*holder, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own executable: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, program, t.args()...)
+	cmd := exec.CommandContext(ctx, "nice", append([]string{"-n", "10", program}, t.args()...)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	orders, err := cmd.StdinPipe()
@@ -87,6 +92,14 @@ func (h *holder) ask(order string) error {
 		return fmt.Errorf("ask a holder: %w", err)
 	}
 	return nil
+}
+
+// do asks, and waits until it is done.
+func (h *holder) do(order string) error {
+	if err := h.ask(order); err != nil {
+		return err
+	}
+	return h.await()
 }
 
 func (h *holder) await() error {
@@ -128,7 +141,7 @@ func hold(ctx context.Context, t task, orders io.Reader, answers io.Writer) erro
 	if err != nil {
 		return err
 	}
-	b := &bench{loop: loop, to: load.Target{Addr: t.addr, Dialect: dialect.Mounted{Prefix: crowdPrefix}}}
+	b := &bench{loop: loop, to: load.Target{Addr: t.addr, Dialect: dialect.Mounted{Prefix: t.prefix}}}
 	k := &keeper{bench: b, task: t, orders: lines(orders), answers: answers}
 	return errors.Join(k.run(), loop.Close())
 }
@@ -152,6 +165,7 @@ type keeper struct {
 	orders  <-chan string
 	answers io.Writer
 	conns   []*load.Conn
+	unasked int // messages that came between orders
 }
 
 func (k *keeper) run() error {
@@ -185,6 +199,7 @@ func (k *keeper) next() (order string, open bool, err error) {
 	if _, err := k.bench.loop.RunUntil(came, k.task.limit); err != nil {
 		return "", false, err
 	}
+	k.unasked += w.messages
 	if w.cause != nil {
 		return "", false, fmt.Errorf("the server closed a connection: %w", w.cause)
 	}
@@ -203,6 +218,17 @@ func (k *keeper) obey(order string) (err error) {
 			return err
 		}
 		return k.check(n)
+	case askCatchUp:
+		var stock system.Stock
+		if _, err := fmt.Sscan(argument, &stock.Each, &stock.Read); err != nil {
+			return err
+		}
+		return newCatchUp(k.bench.loop, stock, k.task.first, k.task.count).run(k.bench.to)
+	case askQuiet:
+		if k.unasked > 0 {
+			return fmt.Errorf("%d more messages came", k.unasked)
+		}
+		return nil
 	}
 	return fmt.Errorf("unknown order %q", order)
 }

@@ -36,14 +36,14 @@ func echo(t *testing.T, n int) netip.AddrPort {
 
 func TestTaskSurvivesTheCommandLine(t *testing.T) {
 	t.Parallel()
-	want := task{addr: netip.MustParseAddrPort("127.0.0.1:99"), first: 7, count: 8, limit: 90 * time.Second}
+	want := task{addr: netip.MustParseAddrPort("127.0.0.1:99"), prefix: "/p/", first: 7, count: 8, limit: 90 * time.Second}
 	if got, err := parseTask(want.args()); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if !IsHolder(append([]string{"bench"}, want.args()...)) || IsHolder([]string{"bench"}) {
 		t.Error("the command line is not told apart")
 	}
-	for _, args := range [][]string{{holderArg}, {holderArg, "x", "y", "z", "0"}} {
+	for _, args := range [][]string{{holderArg}, {holderArg, "x", "/p/", "y", "z", "0"}} {
 		if _, err := parseTask(args); err == nil {
 			t.Errorf("%q was taken", args)
 		}

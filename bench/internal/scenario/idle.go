@@ -41,7 +41,7 @@ func (s *idle) About() string {
 Then a garbage collection is forced, and %[3]s later the memory is read: resident memory from the kernel, heap and stacks in use from the runtime where it can tell.
 The same is done again at %[2]s connections (%[4]s where the system is slow). The figure is the slope between the two, so that the program itself does not count.
 The kernel's own memory for the sockets is not in it.
-Parley is measured as a server, on the endpoint of users as the others are and on that of everyone, where each connection is pinged instead and one message reaches all, and as a library: a program of two handlers on net/http, with the garbage collector set as in the server. *Bare* connections have no name and are in no group; *named* ones are users who share a group.`,
+Parley is measured as a server, on the endpoint of users as the others are, also where it keeps their messages, and on that of everyone, where each connection is pinged instead and one message reaches all, and as a library: a program of two handlers on net/http, with the garbage collector set as in the server. *Bare* connections have no name and are in no group; *named* ones are users who share a group.`,
 		report.Count(s.few), report.Count(s.many), report.Span(s.settle), report.Count(s.manySlow))
 }
 
@@ -50,6 +50,7 @@ func (s *idle) Runs(wanted int) int { return min(wanted, 3) }
 // The cases: the first is for every system, the others are Parley's alone.
 const (
 	idleUsers    = "users"
+	idleKept     = "users, keeping messages"
 	idleEveryone = "everyone"
 	idleBare     = "bare"
 	idleNamed    = "named"
@@ -64,11 +65,14 @@ func (s *idle) Cases() []Case {
 			}
 			return on(ctx, sys, env, func(b *bench) (Outcome, error) { return s.slope(b, many, b.addUsers) })
 		}},
-		{Name: idleEveryone, Only: baseline, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+		{Name: idleKept, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
+			return onKept(ctx, env, nil, func(b *bench) (Outcome, error) { return s.slope(b, s.many, b.addUsers) })
+		}},
+		{Name: idleEveryone, Only: parleys, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
 			return on(ctx, sys, env, func(b *bench) (Outcome, error) { return s.slope(b, s.many, b.addToEveryone) })
 		}},
-		{Name: idleBare, Only: baseline, Run: s.asLibrary("/bare/")},
-		{Name: idleNamed, Only: baseline, Run: s.asLibrary("/named/")},
+		{Name: idleBare, Only: baselineOnly, Run: s.asLibrary("/bare/")},
+		{Name: idleNamed, Only: baselineOnly, Run: s.asLibrary("/named/")},
 	}
 }
 
@@ -141,10 +145,13 @@ func (s *idle) grow(b *bench, from, to int, add func(first, n int) error) (footp
 	return b.footprint()
 }
 
-// watch notes that a connection ended.
-type watch struct{ cause error }
+// watch notes that a connection ended, and counts messages.
+type watch struct {
+	cause    error
+	messages int
+}
 
-func (w *watch) Message(*load.Conn, []byte) {}
+func (w *watch) Message(*load.Conn, []byte) { w.messages++ }
 
 func (w *watch) Closed(_ *load.Conn, cause error) { w.cause = cause }
 
@@ -160,6 +167,7 @@ func (b *bench) footprint() (footprint, error) {
 // idleRows are the rows of each system: what a case is called behind the system's title.
 var idleRows = []struct{ name, title string }{
 	{idleUsers, ""},
+	{idleKept, ", keeping messages"},
 	{idleEveryone, ", endpoint of everyone"},
 	{idleBare, " as a library, bare"},
 	{idleNamed, " as a library, named and in a group"},

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func newPeers(quick bool) *peers {
 const (
 	peersBytes = 128
 	ladder     = "ladder"
+	keptLadder = "ladder, keeping messages"
 
 	heldRate      = "held"
 	cpuPerMessage = "cpu_us_per_message"
@@ -77,20 +79,29 @@ func counts(numbers []int) string {
 
 func (s *peers) Runs(wanted int) int { return wanted }
 
-func (s *peers) Cases() []Case { return []Case{{Name: ladder, Run: s.run}} }
+func (s *peers) Cases() []Case {
+	return []Case{
+		{Name: ladder, Run: s.run},
+		{Name: keptLadder, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
+			return onKept(ctx, env, nil, func(b *bench) (Outcome, error) { return s.ascend(b, s.rates) })
+		}},
+	}
+}
 
 func (s *peers) run(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
 	rates := s.rates
 	if sys.Slow {
 		rates = s.slow
 	}
-	return on(ctx, sys, env, func(b *bench) (Outcome, error) {
-		users, err := b.dialUsers(0, s.users)
-		if err != nil {
-			return Outcome{}, err
-		}
-		return s.climb(b, users, rates)
-	})
+	return on(ctx, sys, env, func(b *bench) (Outcome, error) { return s.ascend(b, rates) })
+}
+
+func (s *peers) ascend(b *bench, rates []int) (Outcome, error) {
+	users, err := b.dialUsers(0, s.users)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return s.climb(b, users, rates)
 }
 
 // climb tries the rates until one is not held. One that is not held only for its latency is tried once more: a stall of the machine
@@ -119,7 +130,7 @@ func (s *peers) climb(b *bench, users []*load.Conn, rates []int) (Outcome, error
 
 // try sends at one rate and records the figures.
 func (s *peers) try(b *bench, users []*load.Conn, rate int, values map[string]float64) (*traffic, error) {
-	t := newTraffic(b.loop, users, rate, s.warm, s.measure)
+	t := newTraffic(b.loop, users, 0, rate, s.warm, s.measure)
 	used, err := s.measureRate(b, t)
 	if err == nil {
 		s.record(values, t, used)
@@ -169,8 +180,8 @@ func (s *peers) latencyTable(f *result.File) report.Table {
 	t := newComparison(f, s.Name(), s.columns("Held, messages/s")...)
 	t.Title = "Peer to peer: p50 / p99 / max in ms"
 	base, _ := t.base(ladder).Median(heldRate)
-	for _, sys := range f.Measured() {
-		cell := t.cell(ladder, sys)
+	for sys, name := range s.rows(f) {
+		cell := t.cell(name, sys)
 		median, ok := cell.Median(heldRate)
 		if !ok {
 			t.missing(sys)
@@ -185,13 +196,31 @@ func (s *peers) latencyTable(f *result.File) report.Table {
 	return t.Table
 }
 
+// rows yields the rows of the tables, a system as they call it, and the case of each.
+func (s *peers) rows(f *result.File) iter.Seq2[result.System, string] {
+	return func(yield func(result.System, string) bool) {
+		for _, sys := range f.Measured() {
+			if !yield(sys, ladder) {
+				return
+			}
+			if len(f.Cell(s.Name(), keptLadder, sys.Name)) == 0 {
+				continue
+			}
+			sys.Title += ", keeping messages"
+			if !yield(sys, keptLadder) {
+				return
+			}
+		}
+	}
+}
+
 func (s *peers) costTable(f *result.File) report.Table {
 	t := newComparison(f, s.Name(), s.columns()...)
 	t.Title = "Peer to peer: CPU µs per message"
-	for _, sys := range f.Measured() {
+	for sys, name := range s.rows(f) {
 		var cells []string
 		for _, rate := range s.shown {
-			cells = append(cells, t.figure(ladder, sys, atRate(cpuPerMessage, rate)))
+			cells = append(cells, t.figure(name, sys, atRate(cpuPerMessage, rate)))
 		}
 		t.row(sys, cells...)
 	}

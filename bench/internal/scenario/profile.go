@@ -56,7 +56,7 @@ func (s *profile) Cases() []Case {
 
 // situation is a case; prepare connects and returns what makes the traffic for the length of a profile and some more.
 func (s *profile) situation(name string, prepare func(*bench) (traffic func() error, err error)) Case {
-	return Case{Name: name, Only: baseline, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+	return Case{Name: name, Only: baselineOnly, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
 		return on(ctx, sys, env, func(b *bench) (Outcome, error) {
 			traffic, err := prepare(b)
 			if err != nil {
@@ -91,7 +91,7 @@ func (s *profile) peers(b *bench) (func() error, error) {
 		return nil, err
 	}
 	return func() error {
-		t := newTraffic(b.loop, users, s.rate, 0, s.length+margin)
+		t := newTraffic(b.loop, users, 0, s.rate, 0, s.length+margin)
 		if err := t.run(); err != nil {
 			return err
 		}

@@ -35,9 +35,12 @@ type Scenario interface {
 // Case is the unit that the systems take turns at.
 type Case struct {
 	Name string
-	Only string // the name of the only system it is for; empty for all
+	Only []string // the names of the systems it is for; none for all
 	Run  func(context.Context, *system.System, *system.Env) (Outcome, error)
 }
+
+// For says whether the case is for a system.
+func (c *Case) For(system string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, system) }
 
 // Outcome is what a case gave for one system.
 type Outcome struct {
@@ -55,7 +58,7 @@ type Options struct {
 func All(o Options) []Scenario {
 	return []Scenario{
 		newIdle(o.Quick), newCrowd(o.Quick), newConnect(o.Quick), newFanout(o.Quick, o.Sizes), newPublishers(o.Quick), newSpread(o.Quick),
-		newPeers(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
+		newPeers(o.Quick), newKept(o.Quick), newResume(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
 	}
 }
 
@@ -89,6 +92,16 @@ type bench struct {
 	*system.Instance
 	loop *load.Loop
 	to   load.Target
+}
+
+// onKept runs measure with a fresh server that keeps messages, with more arguments.
+func onKept(ctx context.Context, env *system.Env, args []string, measure func(*bench) (Outcome, error)) (Outcome, error) {
+	with := *env
+	with.ParleyArgs = slices.Concat(args, env.ParleyArgs)
+	if err := system.Kept.Prepare(ctx, &with); err != nil {
+		return Outcome{}, err
+	}
+	return on(ctx, system.Kept, &with, measure)
 }
 
 // onLibrary runs measure with a fresh server that uses Parley as a library, whose clients connect at the given prefix and their name.

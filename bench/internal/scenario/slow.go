@@ -144,9 +144,9 @@ func newWaits(cast *broadcast, n int) *stats.Quantiles {
 
 // peak follows a server's resident memory.
 type peak struct {
-	pid            int
-	looked         time.Time
-	first, highest int64
+	pid                  int
+	looked               time.Time
+	first, last, highest int64
 }
 
 // lookEvery is the least time between two looks at the memory, which take longer than the delivery of a message.
@@ -154,7 +154,7 @@ const lookEvery = 10 * time.Millisecond
 
 func newPeak(pid int) (*peak, error) {
 	rss, err := proc.QuickRSS(pid)
-	return &peak{pid: pid, first: rss, highest: rss}, err
+	return &peak{pid: pid, first: rss, last: rss, highest: rss}, err
 }
 
 func (p *peak) look() error {
@@ -163,7 +163,7 @@ func (p *peak) look() error {
 	}
 	p.looked = time.Now()
 	rss, err := proc.QuickRSS(p.pid)
-	p.highest = max(p.highest, rss)
+	p.last, p.highest = rss, max(p.highest, rss)
 	return err
 }
 

@@ -43,10 +43,10 @@ func (s *spread) Runs(wanted int) int { return min(wanted, 3) }
 
 func (s *spread) Cases() []Case {
 	return []Case{
-		{Name: oneGroup, Only: baseline, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
+		{Name: oneGroup, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
 			return s.run(ctx, env, 1)
 		}},
-		{Name: manyGroups, Only: baseline, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
+		{Name: manyGroups, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
 			return s.run(ctx, env, s.connections)
 		}},
 	}

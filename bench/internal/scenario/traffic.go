@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,7 @@ type traffic struct {
 	total int
 	warm  time.Duration // latencies of messages due before it don't count
 
+	stop      func() bool // ends it early; nil for never
 	start     time.Duration
 	sent      int
 	seen      []bool // by number
@@ -27,13 +29,14 @@ type traffic struct {
 	failure   error
 }
 
-func newTraffic(loop *load.Loop, users []*load.Conn, rate int, warm, measure time.Duration) *traffic {
+// newTraffic is for users numbered from first.
+func newTraffic(loop *load.Loop, users []*load.Conn, first, rate int, warm, measure time.Duration) *traffic {
 	t := &traffic{loop: loop, users: users, rate: rate, warm: warm}
 	t.total = int((warm + measure).Seconds() * float64(rate))
 	t.seen = make([]bool, t.total)
 	t.latencies = stats.NewQuantiles(t.total)
 	for i := range users {
-		t.to = append(t.to, userMessage(userName(i), peersBytes))
+		t.to = append(t.to, userMessage(userName(first+i), peersBytes))
 	}
 	loop.Handle(t)
 	loop.Spin = true
@@ -74,10 +77,16 @@ func (t *traffic) fail(cause error) {
 	}
 }
 
+// runCalmly is run and await for traffic beside that of another process on the same core, which polling would hold up.
+func (t *traffic) runCalmly() error {
+	t.loop.Spin = false
+	return errors.Join(t.run(), t.await(time.Second, stallLimit))
+}
+
 // run sends all messages, each when it is due.
 func (t *traffic) run() error {
 	t.start = t.loop.Now()
-	for t.sent < t.total && t.failure == nil {
+	for t.sent < t.total && t.failure == nil && !(t.stop != nil && t.stop()) {
 		now := t.loop.Now() - t.start
 		for t.sent < t.total && t.due(t.sent) <= now {
 			t.send(t.sent)

@@ -37,7 +37,7 @@ func TestTrafficTakesLatencyFromTheDueTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loop.Close()
-	traffic := newTraffic(loop, make([]*load.Conn, 3), 1000, 10*time.Millisecond, 10*time.Millisecond)
+	traffic := newTraffic(loop, make([]*load.Conn, 3), 0, 1000, 10*time.Millisecond, 10*time.Millisecond)
 	if traffic.total != 20 {
 		t.Fatalf("%d messages, want 20", traffic.total)
 	}

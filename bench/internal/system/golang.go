@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/parley-rt/parley/bench/internal/dialect"
 	"github.com/parley-rt/parley/bench/internal/proc"
@@ -17,30 +18,65 @@ import (
 // manyConnections lifts Parley's own limit, a part of the open files that are allowed, close to all of them.
 const manyConnections = "19900"
 
-// Parley is the server of the repository this module is in.
-var Parley = &System{
-	Name:    "parley",
-	Title:   "Parley",
-	Dialect: dialect.Plain{},
-	prepare: func(ctx context.Context, env *Env) error {
-		main := filepath.Join(env.Bench, "..", "cmd", "parley")
-		if _, err := os.Stat(main); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: there is no %s", ErrMissing, main)
-		}
-		return build(ctx, env, filepath.Join(env.Bench, ".."), "./cmd/parley", "parley")
-	},
-	command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
-		args := []string{"serve", "--addr", addr.String(), "--debug-addr", debug.String(), "--max-connections", manyConnections}
-		return proc.Command{Path: filepath.Join(env.Temp, "parley"), Args: append(args, env.ParleyArgs...)}
-	},
-	version: func(ctx context.Context, env *Env) (string, error) {
-		commit, err := output(ctx, filepath.Join(env.Bench, ".."), "git", "describe", "--always", "--dirty")
-		if err != nil {
-			commit = "from a tree without commits"
-		}
-		return commit, nil
-	},
-	memory: goMemory,
+// Parley is the server of the repository this module is in. It keeps no messages, as no other system does.
+var Parley = parleyServer("parley", "Parley", "--keep", "none")
+
+// Kept is Parley as it comes: messages to users are kept, in a directory of the server's folder. It is not in All: the scenarios that it
+// makes a difference to measure it beside Parley.
+var Kept = parleyServer("kept", "Parley, keeping messages")
+
+// Earlier is a Parley server that was built before, to compare this one with.
+func Earlier(binary string) *System {
+	return &System{
+		Name:    EarlierName,
+		Title:   "Parley, earlier",
+		Dialect: dialect.Plain{},
+		prepare: func(context.Context, *Env) error {
+			_, err := os.Stat(binary)
+			return err
+		},
+		command: func(_ *Env, addr, debug netip.AddrPort) proc.Command { return serve(binary, addr, debug) },
+		version: func(context.Context, *Env) (string, error) { return revision(binary) },
+		memory:  goMemory,
+	}
+}
+
+// InMemory is the --data of a server that stores nothing.
+const InMemory = "memory"
+
+// EarlierName is the name of an earlier build.
+const EarlierName = "earlier"
+
+func parleyServer(name, title string, args ...string) *System {
+	return &System{
+		Name:    name,
+		Title:   title,
+		Dialect: dialect.Plain{},
+		prepare: func(ctx context.Context, env *Env) error {
+			main := filepath.Join(env.Bench, "..", "cmd", "parley")
+			if _, err := os.Stat(main); errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w: there is no %s", ErrMissing, main)
+			}
+			return build(ctx, env, filepath.Join(env.Bench, ".."), "./cmd/parley", "parley")
+		},
+		command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
+			return serve(filepath.Join(env.Temp, "parley"), addr, debug, slices.Concat(args, env.ParleyArgs)...)
+		},
+		version: func(ctx context.Context, env *Env) (string, error) {
+			commit, err := output(ctx, filepath.Join(env.Bench, ".."), "git", "describe", "--always", "--dirty")
+			if err != nil {
+				commit = "from a tree without commits"
+			}
+			return commit, nil
+		},
+		memory: goMemory,
+	}
+}
+
+// serve starts any build of Parley.
+func serve(program string, addr, debug netip.AddrPort, more ...string) proc.Command {
+	args := []string{"serve", "--addr", addr.String(), "--debug-addr", debug.String(), "--max-connections", manyConnections}
+	return proc.Command{Path: program, Args: append(args, more...)}
 }
 
 // Gorilla is gorilla/websocket in the pattern of its chat example.
@@ -84,6 +120,20 @@ func build(ctx context.Context, env *Env, dir, pkg, name string) error {
 	}
 	_, err := output(ctx, dir, "go", "build", "-o", filepath.Join(env.Temp, name), pkg)
 	return err
+}
+
+// revision reads from a built program what it was built from.
+func revision(program string) (string, error) {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return "", err
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value[:min(len(setting.Value), 7)] + ", " + info.GoVersion, nil
+		}
+	}
+	return filepath.Base(program) + ", " + info.GoVersion, nil
 }
 
 // moduleVersion reads the version of a dependency from a built program.

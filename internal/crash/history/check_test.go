@@ -71,6 +71,7 @@ func TestOneLife(t *testing.T) {
 
 		"got again":                 {three(), []View{acks(gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))}, nil},
 		"got not again":             {three(), []View{all(), acks(gets(at(1), a), joins(at(1), at(2), false), gets(at(3), c))}, []Kind{Lost}},
+		"got again, and missed":     {three(), []View{acks(gets(at(1), a), joins(at(1), at(0), true), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{ToldWrongly}},
 		"got again, once too often": {three(), []View{acks(gets(at(1), a), joins(at(1), at(0), false), gets(at(1), a), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
 		"lost at one":               {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},
 		"the last lost at one":      {three(), []View{all(), view("r", gets(at(1), a), gets(at(2), b))}, []Kind{Lost}},
@@ -123,6 +124,7 @@ func TestRestored(t *testing.T) {
 		"all well":            {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, nil},
 		"one was not copied":  {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), gets(at2(3), d)}, nil},
 		"not told":            {[]Event{joins(at(3), at2(3), false), gets(at2(3), d)}, []Kind{Lost, NotTold}},
+		"not told at a join":  {[]Event{joins(at(3), at(3), false), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, []Kind{NotTold}},
 		"not from the oldest": {[]Event{joins(at(3), at2(1), true), gets(at2(2), b), gets(at2(3), d)}, []Kind{Lost}},
 		"of the old life":     {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), gets(at(2), b), gets(at2(3), d)}, []Kind{WrongEpoch}},
 		"went back":           {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), joins(at2(1), at(0), true), gets(at(1), a)}, []Kind{Lost, WrongEpoch}},
@@ -138,15 +140,16 @@ func TestRestored(t *testing.T) {
 		})
 	}
 	for name, test := range map[string]struct {
-		at   Event
-		want []Kind
+		events []Event
+		want   []Kind
 	}{
-		"acknowledged in the copy": {joins(at(3), at2(1), false), nil},
-		"acknowledged, and missed": {joins(at(3), at2(1), true), []Kind{Lost}},
+		"acknowledged in the copy":       {[]Event{joins(at(3), at2(1), false), gets(at2(2), b), gets(at2(3), d)}, nil},
+		"acknowledged, and missed":       {[]Event{joins(at(3), at2(1), true), gets(at2(2), b), gets(at2(3), d)}, []Kind{Lost}},
+		"acknowledged, and missed again": {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), joins(at2(1), at2(0), true), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			resumes := acks(slices.Concat(before, []Event{test.at, gets(at2(2), b), gets(at2(3), d)})...)
+			resumes := acks(slices.Concat(before, test.events)...)
 			reads := view("r", slices.Concat(before, tests["all well"].events)...)
 			expect(t, &History{[]Life{{Epoch: 1}, {Epoch: 2, Backup: 15}}, sends, []View{resumes, reads}}, test.want)
 		})

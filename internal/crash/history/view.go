@@ -47,6 +47,8 @@ func (w *walk) join(j *Join) {
 		if j.Missed {
 			w.fail(ToldWrongly, 0, "at its first join")
 		}
+	case w.epoch == j.At.Epoch && j.Missed && w.Acknowledges && w.lives[w.epoch] > 0:
+		w.rewind(0) // what it acknowledged last may be of the life before still
 	case w.epoch == j.At.Epoch && j.Missed:
 		w.fail(ToldWrongly, 0, "after %d", j.After.Seq)
 		w.leave()
@@ -84,6 +86,11 @@ func (w *walk) begin(epoch uint64) {
 }
 
 func (w *walk) deliver(ev Event) {
+	if life, known := w.lives[ev.Cursor.Epoch]; known && life > w.lives[w.epoch] {
+		w.fail(NotTold, ev.ID, "delivered at %d of epoch %x to a member in epoch %x", ev.Cursor.Seq, ev.Cursor.Epoch, w.epoch)
+		w.leave()
+		w.begin(ev.Cursor.Epoch)
+	}
 	if ev.Cursor.Epoch != w.epoch {
 		w.fail(WrongEpoch, ev.ID, "delivered at %d of epoch %x to a member in epoch %x", ev.Cursor.Seq, ev.Cursor.Epoch, w.epoch)
 		return

@@ -58,6 +58,6 @@ func newHub(layer parley.Layer) *parley.Hub {
 	users, groups := rule, rule
 	users.Pattern, groups.Pattern = "user:*", "group:*"
 	return parley.NewHub(&parley.Options{Layer: layer, Keep: []parley.KeepRule{users, groups}, Limits: parley.Limits{
-		MailboxBytes: 32 << 10, SendQueueBytes: 32 << 10,
+		MailboxBytes: 8 << 10, SendQueueBytes: 16 << 10,
 	}})
 }

@@ -1,0 +1,122 @@
+package socket
+
+// followers are a connection's memberships that follow logs. Owned by the loop.
+type followers struct {
+	first, last *Membership // those whose state is followerWaits, in turn
+	waiting     int         // how many those are
+	left        int         // and how many of them left meanwhile
+	asked       bool        // a page is on its way: one at a time
+	starved     bool        // the handler has no room
+	listed      bool        // in Loop.askers
+	output      int         // bytes of this round's, with entryCost for each piece
+	pinging     bool        // a numbered ping is not answered yet
+	number      uint8       // of that ping
+	acks        *Membership // whose messages pongs acknowledge
+	pinged      Position    // what that ping's answer acknowledges
+	written     Position    // what the next one's does
+}
+
+// wait has m read when it is its turn.
+func (l *Loop) wait(m *Membership) {
+	m.follower.state = followerWaits
+	m.conn.followers.push(m)
+	l.asks(m.conn)
+}
+
+func (fs *followers) push(m *Membership) {
+	if fs.first == nil {
+		fs.first = m
+	} else {
+		fs.last.follower.next = m
+	}
+	fs.last = m
+	fs.waiting++
+}
+
+// forget takes note of a membership that left. Those that waited are taken out when
+// they are many: a peer may join and leave as often as it likes.
+func (fs *followers) forget(m *Membership) {
+	if fs.acks == m {
+		fs.acks = nil
+	}
+	if m.follower.state != followerWaits {
+		return
+	}
+	if fs.left++; fs.left < 16 || 2*fs.left < fs.waiting {
+		return
+	}
+	first := fs.first
+	fs.first, fs.last, fs.waiting, fs.left = nil, nil, 0, 0
+	for at := first; at != nil; {
+		next := at.follower.next
+		at.follower.next = nil
+		if at.at != hasLeft {
+			fs.push(at)
+		}
+		at = next
+	}
+}
+
+// asks has a connection's turn to read looked at when the round is out.
+func (l *Loop) asks(c *Conn) {
+	if fs := c.followers; fs != nil && !fs.listed {
+		fs.listed = true
+		l.askers = append(l.askers, c)
+	}
+}
+
+// askPages asks for pages. A connection gets one when the kernel took what it was
+// sent before, so that what is held for it is bounded, and so is who reads how much.
+func (l *Loop) askPages() {
+	for _, c := range l.askers {
+		c.followers.listed = false
+		if c.state == stateOpen && !c.broken {
+			c.followers.ask(c)
+		}
+	}
+	clear(l.askers)
+	l.askers = l.askers[:0]
+}
+
+func (fs *followers) ask(c *Conn) {
+	for fs.first != nil && fs.first.at == hasLeft {
+		fs.left--
+		fs.pop()
+	}
+	if fs.first == nil || fs.asked || fs.starved {
+		return
+	}
+	if o := c.out.Load(); o != nil && o.await() {
+		return
+	}
+	m := fs.pop()
+	m.follower.state = followerReads
+	fs.asked = true
+	m.follower.source.Read()
+}
+
+func (fs *followers) pop() *Membership {
+	m := fs.first
+	fs.first, m.follower.next = m.follower.next, nil
+	fs.waiting--
+	return m
+}
+
+// rested has those whose reading failed try again.
+func (l *Loop) rested() {
+	for _, m := range l.resting {
+		if m.conn.state == stateOpen && m.at != hasLeft {
+			l.wait(m)
+		}
+	}
+	clear(l.resting)
+	l.resting = l.resting[:0]
+}
+
+// room takes Conn.Room.
+func (l *Loop) room(c *Conn) {
+	if fs := c.followers; fs != nil {
+		fs.starved = false
+		l.asks(c)
+	}
+}
