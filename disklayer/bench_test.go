@@ -32,13 +32,16 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchmarkRaw(b *testing.B, senders int, data []byte) float64 {
-	db, err := pebble.Open(b.TempDir(), &pebble.Options{Logger: pebbleLog{quiet(), nil}})
+	cfg := testConfig(b.TempDir())
+	options := (&store{cfg: &cfg, fs: newGuardFS(cfg.fs, cfg.dir)}).pebbleOptions()
+	options.FS = cfg.fs
+	db, err := pebble.Open(cfg.dir, options)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer db.Close()
 	return senderLoop(b, senders, func(sender, i int) error {
-		key := binary.BigEndian.AppendUint64([]byte(fmt.Sprintf("muuser %d", sender)), uint64(i))
+		key := binary.BigEndian.AppendUint64(fmt.Appendf(nil, "muuser %d", sender), uint64(i))
 		return db.Set(key, data, pebble.Sync)
 	})
 }

@@ -50,10 +50,13 @@ func openDirectory(fs vfs.FS, path string) (*directory, error) {
 		}
 		return nil, fmt.Errorf("disklayer: %s is in use by another process (%w)", path, err)
 	}
-	if err := d.check(len(names) == 0); err != nil {
-		return nil, errors.Join(err, d.lock.Close())
+	if err = d.check(len(names) == 0); err == nil {
+		if err = fs.MkdirAll(d.file(dbDir), 0o700); err == nil {
+			return d, nil
+		}
+		err = d.cannot("be written", err)
 	}
-	return d, nil
+	return nil, errors.Join(err, d.lock.Close())
 }
 
 // make makes the directory, and those above it, where there are none, so that they
@@ -101,9 +104,6 @@ func (d *directory) list() ([]string, error) {
 // check reads the format's version, or writes it where the directory is new.
 func (d *directory) check(empty bool) error {
 	if empty {
-		if err := d.fs.MkdirAll(d.file(dbDir), 0o700); err != nil {
-			return d.cannot("be written", err)
-		}
 		return d.mark(false)
 	}
 	text, err := d.read()

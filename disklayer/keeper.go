@@ -2,6 +2,7 @@ package disklayer
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,11 +121,11 @@ func (s *store) keepUp() error {
 	if save {
 		err = s.flushCursors()
 	}
-	for _, a := range due {
+	for logs := range slices.Chunk(due, sweepChunk) {
 		if s.keeper.isStopped() {
 			return err
 		}
-		err = errors.Join(err, s.trim(a))
+		err = errors.Join(err, s.trim(logs))
 	}
 	return err
 }

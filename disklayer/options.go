@@ -52,7 +52,7 @@ type config struct {
 	sweepEvery time.Duration // from the end of one sweep to the next
 	sweepPause time.Duration // between two chunks of a sweep
 	reopen     time.Duration // the first wait before opening again; doubles up to reopenMax
-	reserve    uint64        // of the disk's free bytes; 0 is computed
+	memTable   uint64        // bounds what a write-ahead log holds, and so, with memTables, what is replayed when opening
 }
 
 const (
@@ -64,7 +64,7 @@ const (
 func newConfig(dir string, options *Options) config {
 	c := config{
 		dir: dir, fs: vfs.Default, boot: bootID(), now: time.Now,
-		tick: time.Second, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond,
+		tick: time.Second, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond, memTable: 16 << 20,
 	}
 	if options != nil {
 		c.Options = *options

@@ -7,20 +7,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-const (
-	// memTable bounds what a write-ahead log holds, and so, with memTables, what
-	// has to be replayed when opening.
-	memTable  = 16 << 20
-	memTables = 4
-)
+// memTables is how many memtables there may be before writing waits.
+const memTables = 4
 
 func (s *store) pebbleOptions() *pebble.Options {
 	log := pebbleLog{s.cfg.Logger, s.fs}
 	o := &pebble.Options{
 		FS:                          s.fs,
 		Logger:                      log,
-		CacheSize:                   s.cfg.CacheBytes + memTables*memTable, // memtables are taken from the cache's share
-		MemTableSize:                memTable,
+		CacheSize:                   s.cfg.CacheBytes + memTables*int64(s.cfg.memTable), // memtables are taken from the cache's share
+		MemTableSize:                s.cfg.memTable,
 		MemTableStopWritesThreshold: memTables,
 		MaxOpenFiles:                500,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },

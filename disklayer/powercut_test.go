@@ -84,7 +84,7 @@ type trouble struct {
 
 // failAt has some changes fail.
 func (d *trouble) failAt(random *rand.Rand) {
-	d.left.Store(random.Int64N(60))
+	d.left.Store(random.Int64N(100))
 	d.fails, d.torn, d.sync = 1+random.Int64N(3), random.IntN(2) == 0, random.IntN(2) == 0
 }
 
@@ -178,10 +178,10 @@ func (w *world) start(t *testing.T, mem *vfs.MemFS, d *trouble, seed uint64) *us
 	d.held = make(chan struct{})
 	cfg := testConfig("data")
 	cfg.fs = tornFS{mem, d}
-	cfg.reopen, cfg.tick = time.Millisecond, 20*time.Millisecond
+	cfg.reopen, cfg.tick, cfg.memTable = time.Millisecond, 20*time.Millisecond, 128<<10 // all happens often
 	l, err := open(cfg)
-	for d.fails > 0 && err != nil {
-		l, err = open(cfg) // some of the changes that fail may be those of opening
+	for i := int64(0); i < d.fails && err != nil; i++ {
+		l, err = open(cfg) // the changes that failed were those of opening
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -214,7 +214,7 @@ func TestTrimAgain(t *testing.T) {
 	log.mu.Lock()
 	log.due = true // as it is until the keeper trims
 	log.mu.Unlock()
-	if err := s.trim(bob); err != nil {
+	if err := s.trim([]parley.Address{bob}); err != nil {
 		t.Fatal(err)
 	}
 	log.mu.Lock()

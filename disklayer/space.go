@@ -9,7 +9,7 @@ import (
 
 // minReserve is how much of the disk stays free for what the database does on
 // its own, on a disk that is not small.
-const minReserve = 3 * memTable * memTables
+const minReserve = 192 << 20
 
 // measure notes whether there is room for more.
 func (s *store) measure() {
@@ -26,15 +26,15 @@ func (s *store) measure() {
 		s.cfg.Logger.Warn("disklayer: the disk's free space is not known", "dir", s.cfg.dir, "err", err)
 	}
 	s.setFull(s.cfg.shortage(used, disk, err == nil, s.full.Load() != nil))
-	if s.full.Load() != nil && s.trims {
-		// What was trimmed takes space until tables are written without it.
-		s.trims = false
-		s.flushTables()
+	if s.full.Load() != nil && s.trims > 0 {
+		s.flushTables() // what was trimmed takes space until tables are written without it
 	}
 }
 
 // flushTables has the database write what it holds in memory, without waiting.
+// The keeper calls it.
 func (s *store) flushTables() {
+	s.trims = 0
 	if err := s.enter(); err != nil {
 		return
 	}
@@ -47,14 +47,12 @@ func (s *store) flushTables() {
 // shortage returns why there is no room, or nil. What was full before needs a
 // little more to be so no more.
 func (c *config) shortage(used uint64, disk vfs.DiskUsage, known, before bool) error {
-	limit, reserve := uint64(c.MaxBytes), c.reserve
+	limit, reserve := uint64(c.MaxBytes), uint64(0)
 	if known {
 		if limit == 0 {
 			limit = min(maxDefault, disk.TotalBytes/10*8)
 		}
-		if reserve == 0 {
-			reserve = min(minReserve, disk.TotalBytes/20)
-		}
+		reserve = min(minReserve, disk.TotalBytes/20)
 	}
 	if limit == 0 {
 		limit = maxDefault

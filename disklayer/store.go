@@ -27,7 +27,7 @@ type store struct {
 	flights chan *flight
 	free    chan *flight
 	keeper  keeper
-	trims   bool // something was trimmed since tables were written for its sake; the keeper's
+	trims   int // how many logs were trimmed since tables were written for its sake; the keeper's
 	cursors cursors
 	full    atomic.Pointer[error] // why there is no room; nil while there is
 

@@ -32,10 +32,10 @@ func (w *sweep) step() (over bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	for i, key := range keys {
-		if kind == keyLog {
-			err = errors.Join(err, w.log(key, values[i]))
-		} else {
+	if kind == keyLog {
+		err = w.logs(keys, values)
+	} else {
+		for i, key := range keys {
 			err = errors.Join(err, w.cursor(key, values[i]))
 		}
 	}
@@ -79,26 +79,32 @@ func (w *sweep) forgetClaims() error {
 	return w.s.run(false, func(b *pebble.Batch) { _ = b.DeleteRange(dedupStart(0), dedupStart(bucket-1), nil) })
 }
 
-// log trims a log that may have messages too old, and drops the bookkeeping of
-// one that had none for long.
-func (w *sweep) log(key, value []byte) error {
-	a, _, ok := cutAddress(key[1:])
-	k, err := parseBookkeeping(value)
-	if !ok || err != nil {
-		return errRecord
-	}
-	keep, ok := w.s.hubs.retention(a)
+// logs trims logs that may have messages too old, and drops the bookkeeping of
+// those that had none for long.
+func (w *sweep) logs(keys, values [][]byte) (errs error) {
+	var old []parley.Address
+	unused := map[parley.Address]parley.Retention{}
 	now := w.s.cfg.now()
-	if !ok || k.first.time != 0 && k.first.time >= now.Add(-keep.Age).UnixNano() {
-		return nil
+	for i, key := range keys {
+		a, _, ok := cutAddress(key[1:])
+		k, err := parseBookkeeping(values[i])
+		if !ok || err != nil {
+			return errRecord
+		}
+		keep, ok := w.s.hubs.retention(a)
+		if !ok || k.first.time != 0 && k.first.time >= now.Add(-keep.Age).UnixNano() {
+			continue
+		}
+		old = append(old, a)
+		if k.head.time < now.Add(-dropAfter(keep)).UnixNano() {
+			unused[a] = keep
+		}
 	}
-	if err := w.s.trim(a); err != nil {
-		return err
+	errs = w.s.trim(old)
+	for a, keep := range unused {
+		errs = errors.Join(errs, w.drop(a, keep))
 	}
-	if k.head.time < now.Add(-dropAfter(keep)).UnixNano() {
-		return w.drop(a, keep)
-	}
-	return nil
+	return errs
 }
 
 // dropAfter is for how long after its last message a log keeps its bookkeeping.
@@ -128,12 +134,11 @@ func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
 	return s.run(raises, func(b *pebble.Batch) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if !l.stored || !l.emptyLocked() || l.head.time >= before {
+		if !l.stored || l.trimmed <= l.head.seq || l.head.time >= before {
 			return
 		}
 		l.stored = false
 		s.raiseFloor(b, l.head.seq)
-		_ = b.DeleteRange(messageKey(a, 0), messageKey(a, l.head.seq+1), nil)
 		_ = b.Delete(addressKey(keyLog, a), nil)
 	})
 }

@@ -9,13 +9,17 @@ import (
 )
 
 // A log is trimmed once it holds more than its retention by an eighth, or by
-// these, so that trimming costs little per message. trimBytes is how far a log
+// these, so that trimming costs little per message. trimSlack is how far a log
 // may grow beyond its retention while trimming lags, if that is more than the
 // retention.
 const (
 	trimMessages = 64
 	trimSlack    = 8 << 20
 )
+
+// tombstones is how many logs are trimmed before tables are written for its sake:
+// the first read after a range was deleted looks at all such ranges in memory.
+const tombstones = 1000
 
 // checkTrim has the log trimmed where it is too long. held is how many bytes it
 // has. Called with l.mu held.
@@ -108,37 +112,74 @@ func (s *store) firstMark(a parley.Address, seq uint64) (mark, error) {
 	return m, err
 }
 
-// trim deletes what is beyond the retention of a log. The keeper calls it.
-func (s *store) trim(a parley.Address) error {
-	l, err := s.log(a)
-	if err != nil {
-		return err
+// trim deletes what is beyond the retention of logs, in one batch. The keeper
+// calls it.
+func (s *store) trim(logs []parley.Address) error {
+	var changes []func(*pebble.Batch)
+	var errs error
+	for _, a := range logs {
+		l, err := s.log(a)
+		if err != nil {
+			errs = errors.Join(errs, err)
+			continue
+		}
+		defer s.logs.unpin(l)
+		change, err := s.trimming(l)
+		errs = errors.Join(errs, err)
+		if change != nil {
+			changes = append(changes, change)
+		}
 	}
-	defer s.logs.unpin(l)
+	if len(changes) == 0 {
+		return errs
+	}
+	err := s.run(false, func(b *pebble.Batch) {
+		for _, change := range changes {
+			change(b)
+		}
+	})
+	if s.trims += len(changes); s.trims >= tombstones {
+		s.flushTables()
+	}
+	return errors.Join(errs, err)
+}
+
+// trimming returns how a log is trimmed, nil where there is nothing to do.
+func (s *store) trimming(l *logState) (func(*pebble.Batch), error) {
 	l.mu.Lock()
 	l.due = false
 	trimmed := l.trimmed
 	l.mu.Unlock()
-	keep, ok := s.hubs.retention(a)
+	keep, ok := s.hubs.retention(l.addr)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	first, newest, err := s.bounds(l, keep)
 	if err != nil || first.seq <= trimmed {
-		return err
+		return nil, err
 	}
 	if first.time == 0 && first.seq <= newest.seq {
-		if first, err = s.search(a, first.seq, newest, func(mark) bool { return true }); err != nil {
-			return err
+		if first, err = s.search(l.addr, first.seq, newest, func(mark) bool { return true }); err != nil {
+			return nil, err
 		}
 	}
-	s.trims = true
-	return s.run(false, func(b *pebble.Batch) {
+	return func(b *pebble.Batch) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.moveFirstLocked(first)
 		l.trimmed = first.seq
-		_ = b.DeleteRange(messageKey(a, trimmed), messageKey(a, first.seq), nil)
+		deleteMessages(b, l.addr, trimmed, first.seq)
 		s.putBookkeeping(b, l)
-	})
+	}, nil
+}
+
+// deleteMessages deletes those from a place up to another one.
+func deleteMessages(b *pebble.Batch, a parley.Address, from, to uint64) {
+	if to-from > trimMessages/2 {
+		_ = b.DeleteRange(messageKey(a, from), messageKey(a, to), nil)
+		return
+	}
+	for seq := from; seq < to; seq++ {
+		_ = b.Delete(messageKey(a, seq), nil)
+	}
 }
