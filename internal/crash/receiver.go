@@ -161,11 +161,15 @@ func (v *receiver) session(ctx context.Context, c *client) error {
 		if v.pending > 0 || isClosed(v.ending) {
 			continue
 		}
-		if v.absent || v.rng.IntN(500) == 0 {
+		if v.absent {
 			return errCut
 		}
 		if v.slow && v.rng.IntN(50) == 0 {
 			rest(ctx, upTo(v.rng, 300*time.Millisecond), v.ending)
+		}
+		if v.rng.IntN(500) == 0 || v.forgets && v.rng.IntN(50) == 0 {
+			rest(ctx, upTo(v.rng, 50*time.Millisecond), v.ending) // what comes meanwhile it never reads
+			return errCut
 		}
 	}
 	return nil
