@@ -14,13 +14,17 @@ func filled(i, size int) parley.Message {
 	return parley.Text(strconv.Itoa(i) + "." + strings.Repeat(".", size))
 }
 
-// followed reads numbers until the last one, in order, and returns how many came.
+// followed reads numbers until the last one, in order, and returns how many came. It
+// answers pings.
 func (w *wire) followed(last int) (n int) {
 	w.t.Helper()
 	for at := -1; at < last; n++ {
 		op, payload, err := w.read()
 		if err != nil {
 			w.t.Fatalf("behind %d: %v", at, err)
+		}
+		if op == opPing {
+			w.send(frame(fin|opPong, string(payload)))
 		}
 		if op == opPing || string(payload) == "not kept" {
 			n--
