@@ -26,22 +26,19 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// buildOf is a build of the server.
-type buildOf struct {
-	tags string
-	once func() (string, error)
-}
+// buildOf is a build of the server, made when it is first asked for.
+type buildOf struct{ once func() (string, error) }
 
 var (
-	sound  = newBuild("")
-	broken = newBuild("fault") // in the way that the environment names
+	sound  = newBuild("", raceEnabled)
+	broken = newBuild("fault", false) // in the way that the environment names
 )
 
-func newBuild(tags string) *buildOf {
-	return &buildOf{tags, sync.OnceValues(func() (string, error) {
+func newBuild(tags string, race bool) *buildOf {
+	return &buildOf{sync.OnceValues(func() (string, error) {
 		name := filepath.Join(binaries, "server"+tags)
 		args := []string{"build", "-o", name, "-tags", tags}
-		if raceEnabled {
+		if race {
 			args = append(args, "-race")
 		}
 		out, err := exec.Command("go", append(args, "./server")...).CombinedOutput()
