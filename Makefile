@@ -3,7 +3,7 @@
 GO_TOOL = go tool -modfile=tools/go.mod
 FUZZTIME ?= 5m
 
-.PHONY: run build test deps lint cross unit bench-test e2e crash fuzz bench screenshot
+.PHONY: run build test deps lint cross unit bench-test e2e crash powercut fuzz bench screenshot
 
 run: ## serve on http://127.0.0.1:8000/, needs Go alone
 	go run ./cmd/parley serve
@@ -40,6 +40,10 @@ e2e: build ## the page and the examples in a real browser, and foreign clients
 crash: ## kill -9, 100 times, and what was accepted is there and what was not is not; takes minutes
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 100 -restores 5
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 20 -restores 1 -process
+
+powercut: ## the power is cut 1,000 times, and what was accepted is there; and a large store opens soon
+	PARLEY_CUTS=1000 go test -count=1 -run '^Test(PowerCut|BrokenBuilds)$$' -timeout 30m -v ./disklayer
+	PARLEY_MESSAGES=5000000 PARLEY_LOGS=500000 go test -count=1 -run '^TestReopenLarge$$' -timeout 30m -v ./disklayer
 
 fuzz: ## each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)

@@ -84,8 +84,13 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 		c.abandon()
 		return
 	}
-	for c.settle() {
-	}
+	defer c.start(early)
+	c.settleAll()
+}
+
+// start answers the handshake, and has the connection read.
+func (c *Conn) start(early []byte) {
+	hub := c.handler.hub
 	c.report("accept", c.sock.Accept())
 	select {
 	case <-hub.closing: // CloseAll may have come too early for this one
@@ -95,20 +100,36 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 	c.report("read", c.sock.Start(early))
 }
 
-// settle does what was put off until now, and reports whether there was any.
+// settleAll does what was put off until now. Where a callback ends its goroutine the
+// connection is closed as for a panic.
+func (c *Conn) settleAll() {
+	returned := false
+	defer func() {
+		if !returned {
+			c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
+			c.shut(uint16(CloseInternalError), "internal error")
+			c.settleAll()
+		}
+	}()
+	for c.settle() {
+	}
+	returned = true
+}
+
+// settle does the first of what was put off, and reports whether there was any.
 // What others ask for meanwhile waits its turn.
 func (c *Conn) settle() bool {
 	c.mu.Lock()
-	then := c.setup.then
-	c.setup.then = nil
-	if len(then) == 0 {
+	if len(c.setup.then) == 0 {
 		c.setup = nil
+		c.mu.Unlock()
+		return false
 	}
+	f := c.setup.then[0]
+	c.setup.then = c.setup.then[1:]
 	c.mu.Unlock()
-	for _, f := range then {
-		f()
-	}
-	return len(then) > 0
+	f()
+	return true
 }
 
 // refuse forgets a connection whose Connect failed.

@@ -93,7 +93,11 @@ func (e *events) Deliver(value any) bool {
 	}
 	w := c.wake()
 	limits, m := &c.handler.hub.opts.Limits, value.(*Message)
-	if w.delivering.messages >= limits.DeliverQueue || w.delivering.bytes >= limits.SendQueueBytes {
+	room := load{limits.DeliverQueue, limits.SendQueueBytes}
+	if !m.Cursor.IsZero() { // it can be read again later: what is not kept has room as well
+		room = load{max(1, room.messages/2), max(1, room.bytes/2)}
+	}
+	if w.delivering.messages >= room.messages || w.delivering.bytes >= room.bytes {
 		w.starved = true
 		return false
 	}

@@ -21,8 +21,8 @@ type following struct {
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	f := &following{conn: c, member: m}
-	if options.Device != "" {
-		f.device = &options.Device
+	if device := options.Device; device != "" {
+		f.device = &device
 	}
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
 	return f
@@ -52,6 +52,10 @@ func (f *following) begin(options *JoinOptions) error {
 	}
 	if options.Joined != nil {
 		options.Joined(at, missed)
+		// What it replied within Connect is put off, and messages follow it.
+		if f.conn.later(func() { f.conn.report("join", f.member.Begin(how)) }) {
+			return nil
+		}
 	}
 	return f.member.Begin(how)
 }
@@ -72,7 +76,7 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (how socket
 		}
 	case of.kind == kindUser:
 		how.Pongs = true
-		if at, err = f.acknowledged(ctx); err != nil {
+		if at, err = f.acknowledged(ctx, head.Epoch); err != nil {
 			return how, at, false, err
 		}
 	default:
@@ -99,8 +103,8 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (how socket
 }
 
 // acknowledged returns how far the connection's device got, or the user's furthest
-// one where it is new; zero where there is none.
-func (f *following) acknowledged(ctx context.Context) (Cursor, error) {
+// one in the log's epoch where it is new; zero where there is none.
+func (f *following) acknowledged(ctx context.Context, epoch uint64) (Cursor, error) {
 	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
 	if err != nil {
 		return Cursor{}, err
@@ -110,7 +114,7 @@ func (f *following) acknowledged(ctx context.Context) (Cursor, error) {
 	}
 	var furthest Cursor
 	for _, at := range cursors {
-		if at.Seq > furthest.Seq {
+		if known, knows := at.Epoch == epoch, furthest.Epoch == epoch; known && !knows || known == knows && at.Seq > furthest.Seq {
 			furthest = at
 		}
 	}
@@ -123,10 +127,23 @@ const (
 	pageBytes    = 64 << 10
 )
 
+// pageLimit bounds a page so that queues have room for it, and for other things.
+func (h *Hub) pageLimit(p *proto) PageLimit {
+	l := &h.opts.Limits
+	limit := PageLimit{pageMessages, min(pageBytes, max(1, l.SendQueueBytes/4))}
+	if p.delivers {
+		limit.Messages = min(pageMessages, max(1, l.DeliverQueue/4))
+	}
+	return limit
+}
+
 // turn reads a page, and has the loop hand it over.
 func (f *following) turn() {
 	hub, of := f.conn.Hub(), f.member.topic.address()
-	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), PageLimit{pageMessages, pageBytes})
+	if hub.cut.Err() != nil { // nobody gets it
+		return
+	}
+	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), hub.pageLimit(f.member.topic.proto))
 	hub.readers.note(hub, err)
 	if err != nil {
 		f.answer(&socket.Page{Failed: true})
@@ -155,6 +172,7 @@ func (f *following) add(p *socket.Page, m *Message) {
 	proto := f.member.topic.proto
 	if proto.delivers {
 		p.Values = append(p.Values, socket.PageValue{Value: m, At: socket.Position(m.Cursor)})
+		p.Bytes += len(m.Data)
 		return
 	}
 	encoded, err := proto.encode(*m)

@@ -111,9 +111,12 @@ func (c *Conn) join(to Address, options JoinOptions) error {
 // joinLater is joinNow for what Connect asked for: there is nobody to return an
 // error to.
 func (c *Conn) joinLater(to Address, options JoinOptions) {
-	err := c.joinNow(to, &options)
+	err := c.guard("Joined", func() error { return c.joinNow(to, &options) })
+	if err == nil || errors.Is(err, ErrClosed) {
+		return
+	}
 	c.report("join", err)
-	if told, ok := errors.AsType[*Error](err); ok && told.Code == Unavailable {
+	if told := public(err); told.Code != TooLarge { // which no other connection could do either
 		c.shut(uint16(told.Code.CloseCode()), told.Message)
 	}
 }

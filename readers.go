@@ -42,6 +42,7 @@ func (r *readers) run() {
 			return
 		}
 		f.turn()
+		runtime.Gosched() // who is live does not wait for more than a page
 	}
 }
 

@@ -101,9 +101,9 @@ func (c *Conn) tellHandled() {
 	}
 }
 
-// begin counts a message out, and has reading go on when half the queue is free:
-// whenever it is paused there is a message still to count out. It reports whether
-// messages are of no interest any more.
+// begin counts a message out, and has reading go on when half the queue is free, and
+// a log be read when three quarters are: whenever either waits there is a message
+// still to count out. It reports whether messages are of no interest any more.
 func (c *Conn) begin(ev *event) (closing bool) {
 	c.mu.Lock()
 	resume, room := false, false
@@ -115,7 +115,7 @@ func (c *Conn) begin(ev *event) (closing bool) {
 		c.paused = c.paused && !resume
 	case eventDeliver:
 		w.delivering.add(-1, -len(ev.message.Data))
-		room = w.starved && w.delivering.messages <= limits.DeliverQueue/2 && w.delivering.bytes <= limits.SendQueueBytes/2
+		room = w.starved && w.delivering.messages <= limits.DeliverQueue/4 && w.delivering.bytes <= limits.SendQueueBytes/4
 		w.starved = w.starved && !room
 	}
 	closing = c.closing

@@ -20,7 +20,8 @@ type wire struct {
 	nc net.Conn
 	r  *bufio.Reader
 
-	deflates bool // permessage-deflate was agreed on
+	deflates bool   // permessage-deflate was agreed on
+	asked    string // the last ping that expectMessage took no notice of
 }
 
 // connect returns a wire before its handshake.
@@ -174,6 +175,7 @@ func (w *wire) expectMessage(want string) {
 	w.t.Helper()
 	got := w.next()
 	for strings.HasPrefix(got, "ping ") {
+		w.asked = got
 		got = w.next()
 	}
 	if got != want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,5 +118,27 @@ func TestReopen(t *testing.T) {
 	}
 	if got, err := link.Head(t.Context(), bob); got != head || err != nil {
 		t.Errorf("head %v %v, was %v", got, err, head)
+	}
+}
+
+// TestLargeMessages keeps messages that fill a memtable each.
+func TestLargeMessages(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	l := mustOpen(t, cfg)
+	link := l.Attach(&hub{keep: keepAll})
+	for i := range 4 {
+		mustSend(t, link, parley.User("bob"), strings.Repeat(fmt.Sprint(i), 12<<20))
+	}
+	kill(l)
+	link = mustOpen(t, cfg).Attach(&hub{keep: keepAll})
+	got, _ := texts(t, link, parley.User("bob"), parley.Cursor{})
+	if len(got) != 4 {
+		t.Fatalf("%d messages are kept", len(got))
+	}
+	for i, text := range got {
+		if len(text) != 12<<20 || text[0] != byte('0'+i) {
+			t.Errorf("message %d is %d bytes of %c", i, len(text), text[0])
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package disklayer
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -76,7 +77,10 @@ func (g *guardFS) change(what, name string, op func() error) error {
 	if err == nil || oserror.IsNotExist(err) && (what == "open" || what == "remove") { // which Pebble tries
 		return err
 	}
-	g.fail(fmt.Errorf("%s %s: %w", what, name, err))
+	if _, named := errors.AsType[*os.PathError](err); !named {
+		err = fmt.Errorf("%s %s: %w", what, name, err)
+	}
+	g.fail(err)
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 // TestReopenLarge kills a process that kept PARLEY_MESSAGES messages of PARLEY_LOGS
 // addresses, and opens what it left: soon, and with bounded memory.
 func TestReopenLarge(t *testing.T) {
-	messages, logs := fromEnv("PARLEY_MESSAGES", 100_000), fromEnv("PARLEY_LOGS", 10_000)
+	messages, logs := fromEnv("PARLEY_MESSAGES", 20_000), fromEnv("PARLEY_LOGS", 2_000)
 	if dir := os.Getenv("PARLEY_TEST_LARGE"); dir != "" {
 		writeLarge(dir, messages, logs)
 	}

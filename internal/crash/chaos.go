@@ -18,29 +18,29 @@ const (
 )
 
 // chaos kills the server again and again, and restores backups.
-func (r *run) chaos() {
+func (r *run) chaos(ctx context.Context) {
 	rng := r.random(1 << 32)
 	plan := r.plan(rng)
-	for i := 0; i < r.cfg.Kills && r.ctx.Err() == nil; i++ {
+	for i := 0; i < r.cfg.Kills && ctx.Err() == nil; i++ {
 		early := !plan.backup[i] && !plan.restore[i] && rng.IntN(8) == 0
 		if early { // while it opens the data, or soon after
-			r.rest(upTo(rng, 60*time.Millisecond), nil)
+			rest(ctx, upTo(rng, 60*time.Millisecond), nil)
 		} else {
-			r.await(1 + rng.Int64N(300))
-			r.rest(upTo(rng, longestLife), nil)
+			r.await(ctx, 1+rng.Int64N(300))
+			rest(ctx, upTo(rng, longestLife), nil)
 		}
 		if plan.backup[i] {
-			r.backup()
-			r.rest(upTo(rng, longestLife/2), nil)
+			r.backup(ctx)
+			rest(ctx, upTo(rng, longestLife/2), nil)
 		}
 		r.kill()
 		if plan.restore[i] {
-			r.restore()
+			r.restore(ctx)
 			continue
 		}
-		r.start()
+		r.start(ctx)
 	}
-	r.await(1)
+	r.await(ctx, 1)
 }
 
 // plan says before which kills a backup is made, and after which it is put in the
@@ -65,8 +65,8 @@ func (r *run) kill() {
 	r.kills++
 }
 
-func (r *run) start() {
-	if r.ctx.Err() != nil {
+func (r *run) start(ctx context.Context) {
+	if ctx.Err() != nil {
 		return
 	}
 	if err := r.node.start(); err != nil {
@@ -75,7 +75,7 @@ func (r *run) start() {
 }
 
 // await waits until so many messages more are accepted.
-func (r *run) await(n int64) {
+func (r *run) await(ctx context.Context, n int64) {
 	t := time.NewTimer(longestWait)
 	defer t.Stop()
 	for until := r.accepted.Load() + n; r.accepted.Load() < until; {
@@ -84,16 +84,16 @@ func (r *run) await(n int64) {
 		case <-t.C:
 			r.failf("fewer than %d messages were accepted in %v", n, longestWait)
 			return
-		case <-r.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
 // backup has the server copy its data.
-func (r *run) backup() {
+func (r *run) backup(ctx context.Context) {
 	dir, begun := r.backupDir(), r.at()
-	err := r.ask(func(c *client) error {
+	err := r.ask(ctx, func(c *client) error {
 		_, err := c.call(ops.Request{Op: ops.Backup, ID: 1, Dir: dir})
 		return err
 	})
@@ -109,24 +109,24 @@ func (r *run) backupDir() string {
 }
 
 // restore begins a new life with the backup.
-func (r *run) restore() {
-	if r.ctx.Err() != nil {
+func (r *run) restore(ctx context.Context) {
+	if ctx.Err() != nil {
 		return
 	}
 	if err := r.node.replace(r.backupDir()); err != nil {
 		r.failf("restoring: %w", err)
 		return
 	}
-	r.start()
-	r.live(r.backedUp)
+	r.start(ctx)
+	r.live(ctx, r.backedUp)
 	r.restores++
 	r.cfg.Log("%v: the backup of %v is back, epoch %x", r.at().Round(time.Millisecond), r.backedUp.Round(time.Millisecond), r.lives[len(r.lives)-1].Epoch)
 }
 
 // live notes the epoch that the server is in.
-func (r *run) live(backup time.Duration) {
+func (r *run) live(ctx context.Context, backup time.Duration) {
 	life := history.Life{Backup: backup}
-	err := r.ask(func(c *client) error {
+	err := r.ask(ctx, func(c *client) error {
 		if err := c.send(ops.Request{Op: ops.Join, To: parley.Group("asking")}); err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (r *run) live(backup time.Duration) {
 }
 
 // ask does something on a connection of its own.
-func (r *run) ask(f func(*client) error) error {
-	ctx, cancel := context.WithTimeout(r.ctx, longestWait)
+func (r *run) ask(ctx context.Context, f func(*client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, longestWait)
 	defer cancel()
 	c, err := dial(ctx, r.node.addr())
 	if err != nil {

@@ -110,7 +110,7 @@ func (v *receiver) receive(ctx context.Context) {
 		}
 		c, err := connect(ctx, v.node.addr())
 		if err != nil {
-			v.rest(10*time.Millisecond, nil)
+			rest(ctx, 10*time.Millisecond, nil)
 			continue
 		}
 		v.connections.Add(1)
@@ -118,16 +118,16 @@ func (v *receiver) receive(ctx context.Context) {
 		if isClosed(v.ending) {
 			v.late++
 		}
-		v.ended = v.session(c)
+		v.ended = v.session(ctx, c)
 		c.close()
-		v.away()
+		v.away(ctx)
 	}
 }
 
 // away is the time between two connections: mostly none.
-func (v *receiver) away() {
+func (v *receiver) away(ctx context.Context) {
 	if v.absent && v.pending == 0 {
-		v.rest(time.Hour, v.ending)
+		rest(ctx, time.Hour, v.ending)
 		return
 	}
 	longest := 20 * time.Millisecond
@@ -137,11 +137,11 @@ func (v *receiver) away() {
 	case n < 6:
 		longest = 500 * time.Millisecond
 	}
-	v.rest(upTo(v.rng, longest), v.ending)
+	rest(ctx, upTo(v.rng, longest), v.ending)
 }
 
 // session receives on one connection until that is lost or all has come.
-func (v *receiver) session(c *client) error {
+func (v *receiver) session(ctx context.Context, c *client) error {
 	if err := v.joinAll(c); err != nil {
 		return err
 	}
@@ -161,11 +161,15 @@ func (v *receiver) session(c *client) error {
 		if v.pending > 0 || isClosed(v.ending) {
 			continue
 		}
-		if v.absent || v.rng.IntN(500) == 0 {
+		if v.absent {
 			return errCut
 		}
 		if v.slow && v.rng.IntN(50) == 0 {
-			v.rest(upTo(v.rng, 300*time.Millisecond), v.ending)
+			rest(ctx, upTo(v.rng, 300*time.Millisecond), v.ending)
+		}
+		if v.rng.IntN(500) == 0 || v.forgets && v.rng.IntN(50) == 0 {
+			rest(ctx, upTo(v.rng, 50*time.Millisecond), v.ending) // what comes meanwhile it never reads
+			return errCut
 		}
 	}
 	return nil

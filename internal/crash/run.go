@@ -18,9 +18,7 @@ type run struct {
 	world *world
 	node  *node
 	began time.Time
-
-	ctx  context.Context // ends the run
-	fail context.CancelCauseFunc
+	fail  context.CancelCauseFunc // ends the run
 
 	stopping chan struct{} // closed when nobody sends anything new
 	ending   chan struct{} // closed when all receivers are to get what they lack
@@ -30,7 +28,8 @@ type run struct {
 	accepted, delivered, connections, retries atomic.Int64
 	progress                                  chan struct{} // a hint that accepted grew
 
-	kills, restores int // of the chaos alone
+	// Of the goroutine that plays.
+	kills, restores int
 	lives           []history.Life
 	backedUp        time.Duration // when the newest backup was begun
 }
@@ -41,7 +40,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	r := &run{
-		cfg: cfg, world: newWorld(cfg.Receivers), began: time.Now(), ctx: ctx, fail: fail,
+		cfg: cfg, world: newWorld(cfg.Receivers), began: time.Now(), fail: fail,
 		stopping: make(chan struct{}), ending: make(chan struct{}), progress: make(chan struct{}, 1),
 	}
 	var err error
@@ -52,45 +51,44 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err := r.node.start(); err != nil {
 		return nil, err
 	}
-	report := r.play()
+	report := r.play(ctx)
 	return report, context.Cause(ctx)
 }
 
 // play is the run from the first start on.
-func (r *run) play() *Report {
+func (r *run) play(ctx context.Context) *Report {
 	receivers := r.newReceivers()
-	ctx, cut := context.WithCancel(r.ctx)
+	patient, cut := context.WithCancel(ctx)
 	defer cut()
 	var receiving sync.WaitGroup
 	for _, v := range receivers {
-		receiving.Go(func() { v.receive(ctx) })
+		receiving.Go(func() { v.receive(patient) })
 	}
-	r.begin()
+	r.begin(ctx)
 
 	senders := r.newSenders()
 	var sending sync.WaitGroup
 	for _, s := range senders {
-		sending.Go(s.send)
+		sending.Go(func() { s.send(ctx) })
 	}
-	r.chaos()
+	r.chaos(ctx)
 	close(r.stopping)
 	sending.Wait()
 	last := r.newCloser()
-	last.send()
+	last.send(ctx)
 
 	// Whoever was live is to go on after the last kill as well.
 	r.kill()
-	r.start()
+	r.start(ctx)
 	close(r.ending)
-	patience := time.AfterFunc(r.cfg.Patience, cut)
-	defer patience.Stop()
+	defer time.AfterFunc(r.cfg.Patience, cut).Stop()
 	receiving.Wait()
 	return r.report(append(senders, last), receivers)
 }
 
 // begin waits until every receiver is a member, so that it is to get all.
-func (r *run) begin() {
-	r.live(0)
+func (r *run) begin(ctx context.Context) {
+	r.live(ctx, 0)
 	all := make(chan struct{})
 	go func() {
 		r.joined.Wait()
@@ -98,7 +96,7 @@ func (r *run) begin() {
 	}()
 	select {
 	case <-all:
-	case <-r.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 
@@ -131,14 +129,14 @@ func (r *run) at() time.Duration { return time.Since(r.began) }
 // random returns a source of chance for one of the run's goroutines.
 func (r *run) random(of uint64) *rand.Rand { return rand.New(rand.NewPCG(r.cfg.Seed, of)) }
 
-// rest waits, and is woken by a channel or the end of the run.
-func (r *run) rest(d time.Duration, woken <-chan struct{}) {
+// rest waits, and is woken by a channel or the end of ctx.
+func rest(ctx context.Context, d time.Duration, woken <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-woken:
-	case <-r.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 

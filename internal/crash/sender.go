@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,15 +52,15 @@ func (r *run) isEnd(id history.ID) bool {
 }
 
 // send returns once all is settled.
-func (s *sender) send() {
-	for s.ctx.Err() == nil {
-		c, err := dial(s.ctx, s.node.addr())
+func (s *sender) send(ctx context.Context) {
+	for ctx.Err() == nil {
+		c, err := dial(ctx, s.node.addr())
 		if err != nil {
-			s.rest(10*time.Millisecond, nil)
+			rest(ctx, 10*time.Millisecond, nil)
 			continue
 		}
 		s.connections.Add(1)
-		err = s.session(c)
+		err = s.session(ctx, c)
 		c.close()
 		if err == nil {
 			return
@@ -76,7 +77,7 @@ var (
 )
 
 // session sends on one connection, first what is due. nil says that all is done.
-func (s *sender) session(c *client) error {
+func (s *sender) session(ctx context.Context, c *client) error {
 	if err := s.hello(c); err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (s *sender) session(c *client) error {
 	}
 	s.retries.Add(int64(len(s.due)))
 	for {
-		if err := s.fill(c); err != nil {
+		if err := s.fill(ctx, c); err != nil {
 			return err
 		}
 		if len(s.due) == 0 {
@@ -96,7 +97,7 @@ func (s *sender) session(c *client) error {
 		}
 		e, err := c.receive()
 		if err == nil {
-			err = s.settle(c, e)
+			err = s.settle(ctx, c, e)
 		}
 		if err != nil {
 			return err
@@ -127,9 +128,9 @@ func (s *sender) write(c *client, which []int) error {
 }
 
 // fill sends what the window has room for, after a rest if a burst is over.
-func (s *sender) fill(c *client) error {
+func (s *sender) fill(ctx context.Context, c *client) error {
 	if len(s.due) == 0 && s.script == nil {
-		s.rest(upTo(s.rng, longestRest), s.stopping)
+		rest(ctx, upTo(s.rng, longestRest), s.stopping)
 		s.burst = 1 + s.rng.IntN(2*window)
 	}
 	var next []int
@@ -184,7 +185,7 @@ func (s *sender) exhausted() bool {
 }
 
 // settle notes an answer.
-func (s *sender) settle(c *client, e ops.Event) error {
+func (s *sender) settle(ctx context.Context, c *client, e ops.Event) error {
 	at := slices.IndexFunc(s.due, func(i int) bool { return uint64(s.sends[i].ID) == e.ID })
 	if at < 0 {
 		return fmt.Errorf("%w: %+v", errNonsense, e)
@@ -203,7 +204,7 @@ func (s *sender) settle(c *client, e ops.Event) error {
 	case e.Error != nil && e.Error.Code == parley.Unavailable:
 		send.Failed = true
 		s.due = append(s.due, i)
-		s.rest(upTo(s.rng, longestRest), nil)
+		rest(ctx, upTo(s.rng, longestRest), nil)
 		return s.write(c, []int{i})
 	case e.Error != nil:
 		send.Refused = e.Error.Error()

@@ -196,7 +196,7 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 // writePage outputs a page, and reports whether it could. Where nothing waits for
 // the connection any page can be: it is what is held for one that reads.
 func (l *Loop) writePage(c *Conn, frames []byte) bool {
-	if l.fits(c, frames, 2) {
+	if l.fits(c, len(frames), 2) {
 		l.output(c, frames)
 		return true
 	}

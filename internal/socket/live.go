@@ -17,7 +17,7 @@ func (l *Loop) publishKept(run []post) {
 	data := joinFrames(run)
 	for _, m := range p.members {
 		f := m.follower
-		if f.state == followerLive && f.follows(&run[0]) && l.fits(m.conn, data, len(run)) {
+		if f.state == followerLive && f.follows(&run[0]) && l.fits(m.conn, len(data), len(run)) {
 			l.handOver(m, last, data)
 			continue
 		}
@@ -55,8 +55,12 @@ func (l *Loop) publishTo(m *Membership, p *post) {
 	case !f.follows(p):
 		l.wait(m)
 	case p.value != nil:
-		l.handOverValue(m, p)
-	case l.fits(m.conn, p.data, 1):
+		if l.takesValue(m.conn) {
+			l.handOverValue(m, p)
+		} else {
+			l.wait(m)
+		}
+	case l.fits(m.conn, len(p.data), 1):
 		l.handOver(m, p, p.data)
 	default:
 		l.wait(m)
@@ -88,15 +92,26 @@ func (l *Loop) handOverValue(m *Membership, p *post) {
 	m.follower.at = p.at
 }
 
-// fits reports whether a connection takes some frames within half the bound of what
-// may wait for it, or a slow one would have no room for what is not kept; where
+// takesValue reports whether what a handler may write for a value has room: what it
+// has been handed before is not written yet, and takes up to half the bound.
+func (l *Loop) takesValue(c *Conn) bool {
+	return c.followers.waits(c) <= l.engine.cfg.QueueBytes/4
+}
+
+// fits reports whether a connection takes so many bytes more within half the bound of
+// what may wait for it, or a slow one would have no room for what is not kept; where
 // nothing waits, one frame of any size.
-func (l *Loop) fits(c *Conn, data []byte, frames int) bool {
-	waits := c.followers.output
+func (l *Loop) fits(c *Conn, size, frames int) bool {
+	waits := c.followers.waits(c)
+	return waits+size+entryCost <= l.engine.cfg.QueueBytes/2 || waits == 0 && frames == 1
+}
+
+// waits returns how much waits for the connection.
+func (fs *followers) waits(c *Conn) int {
 	if o := c.out.Load(); o != nil {
-		waits += o.size()
+		return fs.output + o.size()
 	}
-	return waits+len(data)+entryCost <= l.engine.cfg.QueueBytes/2 || waits == 0 && frames == 1
+	return fs.output
 }
 
 // lost takes note of messages that found no room in the mailbox: the followers

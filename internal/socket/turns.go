@@ -3,17 +3,17 @@ package socket
 // followers are a connection's memberships that follow logs. Owned by the loop.
 type followers struct {
 	first, last *Membership // those whose state is followerWaits, in turn
-	waiting     int         // how many those are
-	left        int         // and how many of them left meanwhile
+	acks        *Membership // whose messages pongs acknowledge
+	pinged      Position    // what the answer to the last numbered ping acknowledges
+	written     Position    // what the next one's does
+	output      int         // bytes of this round's, with entryCost for each piece
+	waiting     int32       // how many wait for their turn
+	left        int32       // and how many of them left meanwhile
 	asked       bool        // a page is on its way: one at a time
 	starved     bool        // the handler has no room
 	listed      bool        // in Loop.askers
-	output      int         // bytes of this round's, with entryCost for each piece
-	pinging     bool        // a numbered ping is not answered yet
+	pinging     bool        // the last numbered ping is not answered yet
 	number      uint8       // of that ping
-	acks        *Membership // whose messages pongs acknowledge
-	pinged      Position    // what that ping's answer acknowledges
-	written     Position    // what the next one's does
 }
 
 // wait has m read when it is its turn.

@@ -11,7 +11,8 @@ import (
 )
 
 // History is what was seen of a server whose messages are never trimmed, from
-// its first start until every receiver had time to get all.
+// its first start until every receiver had time to get all. Each of those joined
+// before anything was sent.
 type History struct {
 	Lives []Life // oldest first
 	Sends []Send // those of one sender in the order of its calls

@@ -43,7 +43,6 @@ func (w *walk) join(j *Join) {
 	case !w.joined:
 		w.joined = true
 		w.begin(j.At.Epoch)
-		w.next = w.log.after(j.At.Seq)
 		if j.Missed {
 			w.fail(ToldWrongly, 0, "at its first join")
 		}
