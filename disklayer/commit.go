@@ -89,7 +89,14 @@ func (s *store) place(f *flight, it *item, now int64) {
 	defer l.mu.Unlock()
 	size := uint64(len(it.e.Data))
 	held := l.head.bytes + size - l.first.bytes
-	if held > uint64(it.keep.Bytes)+max(uint64(it.keep.Bytes), trimSlack) {
+	limit := uint64(it.keep.Bytes) + max(uint64(it.keep.Bytes), trimSlack)
+	if held > limit {
+		l.mu.Unlock()
+		s.trimNow(f.batch, l)
+		l.mu.Lock()
+		held = l.head.bytes + size - l.first.bytes
+	}
+	if held > limit+queueBytes { // which may not be safe yet, and so not trimmed
 		it.err = &parley.Error{Code: parley.Unavailable, Message: "the address's log is full until it is trimmed"}
 		if it.claim != nil {
 			s.settleClaim(it)

@@ -9,23 +9,26 @@ import (
 	"github.com/parley-rt/parley"
 )
 
-// keeper is the store's housekeeping: it trims, sweeps, measures, and writes
-// cursors, one after the other on its goroutine.
+// keeper is the store's housekeeping: it trims, sweeps and measures, one after the
+// other on its goroutine, and writes cursors on another one, since those of many
+// users take a while.
 type keeper struct {
 	wake    chan struct{}
+	save    chan struct{} // holds one when cursors are to be written
 	stopped chan struct{}
 	once    sync.Once
 
 	mu   sync.Mutex // guards what follows
 	due  []parley.Address
 	look bool // space is to be measured
-	save bool // cursors are to be written
 }
 
 // measureBytes is how much may be written before space is measured again.
 const measureBytes = 16 << 20
 
-func (k *keeper) init() { k.wake, k.stopped = make(chan struct{}, 1), make(chan struct{}) }
+func (k *keeper) init() {
+	k.wake, k.save, k.stopped = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
+}
 
 func (k *keeper) stop() { k.once.Do(func() { close(k.stopped) }) }
 
@@ -38,9 +41,9 @@ func (k *keeper) isStopped() bool {
 	}
 }
 
-func (k *keeper) wakeUp() {
+func wakeUp(c chan<- struct{}) {
 	select {
-	case k.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -50,7 +53,7 @@ func (k *keeper) trimSoon(a parley.Address) {
 	k.mu.Lock()
 	k.due = append(k.due, a)
 	k.mu.Unlock()
-	k.wakeUp()
+	wakeUp(k.wake)
 }
 
 // measureSoon has space measured.
@@ -58,24 +61,19 @@ func (k *keeper) measureSoon() {
 	k.mu.Lock()
 	k.look = true
 	k.mu.Unlock()
-	k.wakeUp()
+	wakeUp(k.wake)
 }
 
 // flushSoon has cursors written.
-func (k *keeper) flushSoon() {
-	k.mu.Lock()
-	k.save = true
-	k.mu.Unlock()
-	k.wakeUp()
-}
+func (k *keeper) flushSoon() { wakeUp(k.save) }
 
 // take returns what is to be done.
-func (k *keeper) take() (due []parley.Address, look, save bool) {
+func (k *keeper) take() (due []parley.Address, look bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	due, look, save = k.due, k.look, k.save
-	k.due, k.look, k.save = nil, false, false
-	return due, look, save
+	due, look = k.due, k.look
+	k.due, k.look = nil, false
+	return due, look
 }
 
 func (s *store) keepLoop() {
@@ -95,7 +93,6 @@ func (s *store) keepLoop() {
 			err = s.keepUp()
 		case <-tick.C:
 			s.measure()
-			err = s.flushCursors()
 		case <-next.C:
 			var over bool
 			over, err = sweep.step()
@@ -105,22 +102,41 @@ func (s *store) keepLoop() {
 				next.Reset(s.cfg.sweepPause)
 			}
 		}
-		if err != nil && s.fs.err() == nil {
-			s.cfg.Logger.Error("disklayer: housekeeping", "dir", s.cfg.dir, "err", err)
+		s.housekeeping(err)
+	}
+}
+
+// housekeeping logs an error that is not the store's end.
+func (s *store) housekeeping(err error) {
+	if err != nil && s.fs.err() == nil {
+		s.cfg.Logger.Error("disklayer: housekeeping", "dir", s.cfg.dir, "err", err)
+	}
+}
+
+// saveLoop writes cursors.
+func (s *store) saveLoop() {
+	tick := time.NewTicker(s.cfg.tick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.keeper.stopped:
+			return
+		case <-s.fs.failed:
+			return
+		case <-s.keeper.save:
+		case <-tick.C:
 		}
+		s.housekeeping(s.flushCursors())
 	}
 }
 
 // keepUp does what the keeper was woken for.
 func (s *store) keepUp() error {
-	due, look, save := s.keeper.take()
+	due, look := s.keeper.take()
 	if look {
 		s.measure()
 	}
 	var err error
-	if save {
-		err = s.flushCursors()
-	}
 	for logs := range slices.Chunk(due, sweepChunk) {
 		if s.keeper.isStopped() {
 			return err

@@ -13,7 +13,7 @@ import (
 )
 
 // store is one opening of the database, until it is closed or fails. Its
-// goroutines: the committer, the finisher, and the keeper.
+// goroutines: the committer, the finisher, the keeper, and who writes cursors.
 type store struct {
 	cfg   *config
 	hubs  *hubs
@@ -37,7 +37,7 @@ type store struct {
 	written int            // bytes since space was measured; the committer's
 	using   sync.RWMutex   // read-locked while the database is read
 	gone    error          // guarded by using: why it cannot be read any more
-	keeping sync.WaitGroup // the keeper
+	keeping sync.WaitGroup // the keeper, and who writes cursors
 	working sync.WaitGroup // the others
 }
 
@@ -69,6 +69,7 @@ func newStore(cfg *config, hubs *hubs, how opening) (*store, error) {
 	s.working.Go(s.commitLoop)
 	s.working.Go(s.finishLoop)
 	s.keeping.Go(s.keepLoop)
+	s.keeping.Go(s.saveLoop)
 	return s, nil
 }
 

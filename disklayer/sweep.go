@@ -151,8 +151,13 @@ func (w *sweep) cursor(key, value []byte) error {
 		return errRecord
 	}
 	keep, ok := w.s.hubs.retention(a)
-	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() || w.s.cursors.of(a)[string(name)] != nil {
+	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() {
 		return nil
+	}
+	w.s.cursors.flushing.Lock()
+	defer w.s.cursors.flushing.Unlock()
+	if stored, err := w.s.storedCursors(a); err != nil || stored[string(name)] != at || w.s.cursors.of(a)[string(name)] != nil {
+		return err // it was moved meanwhile
 	}
 	return w.s.run(false, func(b *pebble.Batch) { _ = b.Delete(key, nil) })
 }

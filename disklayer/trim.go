@@ -10,8 +10,8 @@ import (
 
 // A log is trimmed once it holds more than its retention by an eighth, or by
 // these, so that trimming costs little per message. trimSlack is how far a log
-// may grow beyond its retention while trimming lags, if that is more than the
-// retention.
+// may grow beyond its retention while the keeper lags, if that is more than the
+// retention: then the committer trims it.
 const (
 	trimMessages = 64
 	trimSlack    = 8 << 20
@@ -144,6 +144,17 @@ func (s *store) trim(logs []parley.Address) error {
 	return errors.Join(errs, err)
 }
 
+// trimNow trims a log for which the keeper is too slow. The committer calls it.
+func (s *store) trimNow(b *pebble.Batch, l *logState) {
+	change, err := s.trimming(l)
+	if err != nil {
+		s.cfg.Logger.Error("disklayer: trimming", "address", l.addr, "err", err)
+	}
+	if change != nil {
+		change(b)
+	}
+}
+
 // trimming returns how a log is trimmed, nil where there is nothing to do.
 func (s *store) trimming(l *logState) (func(*pebble.Batch), error) {
 	l.mu.Lock()
@@ -167,7 +178,7 @@ func (s *store) trimming(l *logState) (func(*pebble.Batch), error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.moveFirstLocked(first)
-		l.trimmed = first.seq
+		l.trimmed = max(l.trimmed, first.seq)
 		deleteMessages(b, l.addr, trimmed, first.seq)
 		s.putBookkeeping(b, l)
 	}, nil
