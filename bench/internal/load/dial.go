@@ -33,6 +33,9 @@ func (d *dialer) failed(cause error) {
 	d.cause = errors.Join(d.cause, cause)
 }
 
+// Dialled is how many connections were opened, and so the Index of the next one.
+func (l *Loop) Dialled() int { return l.dialer.dialled }
+
 // Target is where and how connections are opened.
 type Target struct {
 	Addr    netip.AddrPort

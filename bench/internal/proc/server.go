@@ -29,7 +29,9 @@ type Command struct {
 
 // Server is a started process. Stop must be called to end it.
 type Server struct {
-	PID    int
+	PID     int
+	Started time.Time
+
 	cmd    *exec.Cmd
 	log    string
 	exited chan struct{}
@@ -59,10 +61,11 @@ func spawn(command Command, core int) (*Server, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	// It ends with this program, but not by an interrupt from the terminal, which would look like its own failure.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	started := time.Now()
 	if err := onCore(core, cmd.Start); err != nil {
 		return nil, err
 	}
-	s := &Server{PID: cmd.Process.Pid, cmd: cmd, log: log.Name(), exited: make(chan struct{})}
+	s := &Server{PID: cmd.Process.Pid, Started: started, cmd: cmd, log: log.Name(), exited: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // that it ended is all that matters; why is in its log
 		close(s.exited)

@@ -11,26 +11,31 @@ import (
 type catchUp struct {
 	guard
 	stock system.Stock
-	first int   // the user of the loop's first connection
-	got   []int // by connection: how many messages
-	all   int   // of all connections
+	users []int
+	first int   // the place of the first one's connection among those of the loop
+	got   []int // by user: how many messages
+	all   int   // messages of all
 }
 
-func newCatchUp(loop *load.Loop, stock system.Stock, first, users int) *catchUp {
-	c := &catchUp{guard: guard{loop: loop, last: loop.Now()}, stock: stock, first: first, got: make([]int, users)}
+func newCatchUp(loop *load.Loop, stock system.Stock, users ...int) *catchUp {
+	c := &catchUp{guard: guard{loop: loop}, stock: stock, users: users, first: loop.Dialled(), got: make([]int, len(users))}
 	loop.Handle(c)
 	return c
 }
 
 // Message takes a message, which must be the user's next one.
 func (c *catchUp) Message(to *load.Conn, text []byte) {
-	want := (c.first+to.Index)*c.stock.Each + c.stock.Read + c.got[to.Index]
-	if n, ok := number(text); !ok || n != want || c.got[to.Index] == c.each() {
-		c.fail(fmt.Errorf("user %d got %.100q instead of its message %d of %d", c.first+to.Index, text, c.got[to.Index], c.each()))
+	i := to.Index - c.first
+	if i < 0 {
+		return // a connection from before
+	}
+	user, got := c.users[i], c.got[i]
+	if n, ok := number(text); !ok || n != user*c.stock.Each+c.stock.Read+got || got == c.each() {
+		c.fail(fmt.Errorf("user %d got %.100q instead of its message %d of %d", user, text, got, c.each()))
 		return
 	}
 	c.last = c.loop.ReadAt
-	c.got[to.Index]++
+	c.got[i]++
 	c.all++
 }
 
@@ -39,11 +44,11 @@ func (c *catchUp) each() int { return c.stock.Each - c.stock.Read }
 
 // run connects the users and waits until all have what they missed.
 func (c *catchUp) run(to load.Target) error {
-	if _, err := c.loop.Dial(to, len(c.got), func(i int) string { return userName(c.first + i) }, dialLimit); err != nil {
+	if _, err := c.loop.Dial(to, len(c.users), func(i int) string { return userName(c.users[i]) }, dialLimit); err != nil {
 		return err
 	}
 	c.last = c.loop.Now()
-	for wanted := len(c.got) * c.each(); c.all < wanted; {
+	for wanted := len(c.users) * c.each(); c.all < wanted; {
 		missing := func() string { return fmt.Sprintf("%d of %d messages missing", wanted-c.all, wanted) }
 		if err := c.step(missing); err != nil {
 			return err

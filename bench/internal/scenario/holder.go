@@ -223,7 +223,11 @@ func (k *keeper) obey(order string) (err error) {
 		if _, err := fmt.Sscan(argument, &stock.Each, &stock.Read); err != nil {
 			return err
 		}
-		return newCatchUp(k.bench.loop, stock, k.task.first, k.task.count).run(k.bench.to)
+		users := make([]int, k.task.count)
+		for i := range users {
+			users[i] = k.task.first + i
+		}
+		return newCatchUp(k.bench.loop, stock, users...).run(k.bench.to)
 	case askQuiet:
 		if k.unasked > 0 {
 			return fmt.Errorf("%d more messages came", k.unasked)

@@ -33,6 +33,7 @@ const (
 
 	resumeSeconds = "resume_s"
 	rssAfter      = "rss_growth_after"
+	serverSeconds = "server_s"
 )
 
 func (s *resume) Name() string { return "resume" }
@@ -118,6 +119,7 @@ func (s *resume) measure(ctx context.Context, b *bench, stock system.Stock) (Out
 		maxDuring:     milliseconds(during.latencies, 1),
 		healthyLost:   float64(during.sent - during.unique),
 		repeatedCount: float64(during.repeated),
+		serverSeconds: used.server.Seconds(),
 	}
 	used.record(values, "")
 	return Outcome{Values: values}, nil
@@ -147,7 +149,7 @@ func (s *resume) catchUp(others *holder, stock system.Stock, healthy *traffic, p
 }
 
 func (s *resume) Tables(f *result.File) []report.Table {
-	t := newComparison(f, s.Name(), "", "Users", "Time, s", "Memory", "after it", "Others' wait before, ms", "meanwhile", "Server, cores")
+	t := newComparison(f, s.Name(), "", "Users", "Time, s", "Memory", "after it", "Others' wait before, ms", "meanwhile", "Server, CPU s")
 	t.Title = s.Title()
 	for _, sys := range f.Measured() {
 		cell := t.cell(resumeCase, sys)
@@ -156,7 +158,7 @@ func (s *resume) Tables(f *result.File) []report.Table {
 			continue
 		}
 		t.row(sys, report.Count(s.users), report.Figure(seconds), size(cell, rssGrowth), size(cell, rssAfter),
-			waitText(cell, p99Before, maxBefore), waitText(cell, p99During, maxDuring), t.figure(resumeCase, sys, serverBusy))
+			waitText(cell, p99Before, maxBefore), waitText(cell, p99During, maxDuring), t.figure(resumeCase, sys, serverSeconds))
 		if lost, _ := cell.Max(healthyLost); lost > 0 {
 			t.note("%s messages to the others lost", report.Count(int(lost)))
 		}

@@ -58,7 +58,7 @@ type Options struct {
 func All(o Options) []Scenario {
 	return []Scenario{
 		newIdle(o.Quick), newCrowd(o.Quick), newConnect(o.Quick), newFanout(o.Quick, o.Sizes), newPublishers(o.Quick), newSpread(o.Quick),
-		newPeers(o.Quick), newKept(o.Quick), newResume(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
+		newPeers(o.Quick), newKept(o.Quick), newResume(o.Quick), newReopen(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
 	}
 }
 

@@ -92,6 +92,26 @@ func (i *Instance) get(path string, use func(io.Reader) error) error {
 	return nil
 }
 
+// AwaitReady returns once a Parley server says that it is ready.
+func (i *Instance) AwaitReady() error {
+	for end := time.Now().Add(readyLimit); ; {
+		response, err := client.Get("http://" + i.Addr.String() + "/readyz")
+		if err != nil {
+			return fmt.Errorf("ask whether the server is ready: %w", err)
+		}
+		_ = response.Body.Close() // nothing is wanted of it
+		if response.StatusCode == http.StatusOK {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the server is not ready after %v: %s", readyLimit, response.Status)
+		}
+	}
+}
+
+// readyLimit is how long a server that listens may take to be ready.
+const readyLimit = 30 * time.Second
+
 func (i *Instance) debugAddr() netip.AddrPort {
 	if i.memory.samePort {
 		return i.Addr
