@@ -24,7 +24,7 @@ func newFollowedLog(t *testing.T, e *Engine, n int, end bool) *testLog {
 func TestFollowerReadsAll(t *testing.T) {
 	t.Parallel()
 	onKinds(t, func(t *testing.T, k kind) {
-		e := newTestEngine(t, k.config())
+		e := newTestEngine(t, restless(k))
 		log := newFollowedLog(t, e, 200, true)
 		var pages sync.WaitGroup
 		follow(t, k, e, log, &pages, Following{}).read(t, false)
@@ -73,7 +73,7 @@ func TestPublishedBeforeBegin(t *testing.T) {
 func TestFollowerIsPaced(t *testing.T) {
 	t.Parallel()
 	onKinds(t, func(t *testing.T, k kind) {
-		e := newTestEngine(t, k.config())
+		e := newTestEngine(t, restless(k))
 		log := newFollowedLog(t, e, 3000, true)
 		var pages sync.WaitGroup
 		f := follow(t, k, e, log, &pages, Following{})
