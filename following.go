@@ -44,81 +44,92 @@ func (f *following) Acked(at socket.Position) {
 	f.conn.Hub().link.Advance(f.member.topic.address(), f.deviceName(), Cursor(at))
 }
 
+// beginning says where messages begin.
+type beginning struct {
+	how    socket.Following
+	at     Cursor // what messages come behind, also where they begin with the oldest
+	missed bool
+	isNew  bool // the device needs a place, or it would begin behind what others are sent meanwhile
+}
+
 // begin has messages flow, from where the options say.
 func (f *following) begin(options *JoinOptions) error {
-	how, at, missed, err := f.start(f.conn.Context(), options)
+	ctx := f.conn.Context()
+	b, err := f.start(ctx, options)
+	if err == nil && b.isNew {
+		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
+	}
 	if err != nil {
 		return err
 	}
+	f.Began = b.how.Head
 	if options.Joined != nil {
-		options.Joined(at, missed)
+		options.Joined(b.at, b.missed)
 		// What it replied within Connect is put off, and messages follow it.
-		if f.conn.later(func() { f.conn.report("join", f.member.Begin(how)) }) {
+		if f.conn.later(func() { f.conn.report("join", f.member.Begin(b.how)) }) {
 			return nil
 		}
 	}
-	return f.member.Begin(how)
+	return f.member.Begin(b.how)
 }
 
-// start finds out where messages begin: at is what stands for it, also where they
-// begin with the oldest.
-func (f *following) start(ctx context.Context, options *JoinOptions) (how socket.Following, at Cursor, missed bool, err error) {
+// start finds out where messages begin.
+func (f *following) start(ctx context.Context, options *JoinOptions) (b beginning, err error) {
 	link, of := f.conn.Hub().link, f.member.topic.address()
-	how = socket.Following{Source: f, Values: f.member.topic.proto.delivers}
+	b.how = socket.Following{Source: f, Values: f.member.topic.proto.delivers}
 	head, err := link.Head(ctx, of)
 	if err != nil {
-		return how, at, false, err
+		return b, err
 	}
-	switch at = options.After; {
-	case !at.IsZero():
+	switch b.at = options.After; {
+	case !b.at.IsZero():
 		if fault.ResumeOffByOne() {
-			at.Seq++
+			b.at.Seq++
 		}
 	case of.kind == kindUser:
-		how.Pongs = true
-		if at, err = f.acknowledged(ctx, head.Epoch); err != nil {
-			return how, at, false, err
+		b.how.Pongs = true
+		if b.at, b.isNew, err = f.acknowledged(ctx, head.Epoch); err != nil {
+			return b, err
 		}
 	default:
-		at = head
+		b.at = head
 	}
-	how.Head = at == head
-	if how.Head || options.Joined == nil && !at.IsZero() { // nobody asks what the first page will tell
-		how.At = socket.Position(at)
-		return how, at, false, nil
+	b.how.At, b.how.Head = socket.Position(b.at), b.at == head
+	if b.how.Head || options.Joined == nil && !b.at.IsZero() { // nobody asks what the first page will tell
+		return b, nil
 	}
-	page, err := link.ReadAfter(ctx, of, at, PageLimit{Messages: 1, Bytes: 1})
+	page, err := link.ReadAfter(ctx, of, b.at, PageLimit{Messages: 1, Bytes: 1})
 	if err != nil {
-		return how, at, false, err
+		return b, err
 	}
+	b.missed = page.Missed
 	switch {
 	case len(page.Messages) == 0:
-		at, how.Head = page.Cursor, true
-	case page.Missed || at.IsZero():
+		b.at = page.Cursor
+		b.how.At, b.how.Head = socket.Position(b.at), true
+	case page.Missed || b.at.IsZero():
 		first := &page.Messages[0]
-		return how, Cursor{first.Cursor.Epoch, first.Prev}, page.Missed, nil
+		b.at, b.how.At = Cursor{first.Cursor.Epoch, first.Prev}, socket.Position{}
 	}
-	how.At = socket.Position(at)
-	return how, at, page.Missed, nil
+	return b, nil
 }
 
 // acknowledged returns how far the connection's device got, or the user's furthest
 // one in the log's epoch where it is new; zero where there is none.
-func (f *following) acknowledged(ctx context.Context, epoch uint64) (Cursor, error) {
+func (f *following) acknowledged(ctx context.Context, epoch uint64) (at Cursor, isNew bool, err error) {
 	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
 	if err != nil {
-		return Cursor{}, err
+		return at, false, err
 	}
 	if at, known := cursors[f.deviceName()]; known {
-		return at, nil
+		return at, false, nil
 	}
-	var furthest Cursor
-	for _, at := range cursors {
-		if known, knows := at.Epoch == epoch, furthest.Epoch == epoch; known && !knows || known == knows && at.Seq > furthest.Seq {
-			furthest = at
+	for _, c := range cursors {
+		if known, knows := c.Epoch == epoch, at.Epoch == epoch; known && !knows || known == knows && c.Seq > at.Seq {
+			at = c
 		}
 	}
-	return furthest, nil
+	return at, f.device != nil || len(cursors) > 0, nil
 }
 
 // pageMessages and pageBytes bound what is read of a log at a time.
@@ -149,9 +160,10 @@ func (f *following) turn() {
 		f.answer(&socket.Page{Failed: true})
 		return
 	}
-	if page.Missed {
+	if page.Missed && f.Began { // a log that was trimmed before is no loss of ours
 		hub.trimmed.Add(1)
 	}
+	f.Began = true
 	p := &socket.Page{To: socket.Position(page.Cursor), More: page.More}
 	f.member.topic.proto.makeRoom(p, page.Messages)
 	for i := range page.Messages {

@@ -51,7 +51,8 @@ type JoinOptions struct {
 
 	// Device names which of the user's devices this is, each of which has a place
 	// of its own in the log. A new one begins at the furthest place of any, or
-	// with the oldest message. Only for Identify, without After. At most 200 bytes,
+	// with the oldest message; the one without a name is new until it acknowledged
+	// something, or another one is known. Only for Identify, without After. At most 200 bytes,
 	// as the name of a user is.
 	Device string
 

@@ -73,6 +73,10 @@ type Link interface {
 	// beyond, the one that was moved longest ago is forgotten; and so is one
 	// that was not moved for longer than messages are kept.
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
+	// Introduce sets a named cursor unless there is one, and returns once that is
+	// safe: unlike what Advance moves, it is not lost in a crash. It does nothing
+	// where Advance would ignore the place.
+	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch. A place that the log does not have is ignored. Names are
 	// any text of at most 200 bytes. Advance does not wait, and what was moved

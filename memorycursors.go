@@ -71,6 +71,15 @@ func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, 
 	return named, nil
 }
 
+// Introduce sets a cursor if there is room for another name.
+func (m *memoryLink) Introduce(ctx context.Context, of Address, name string, at Cursor) error {
+	named, err := m.Cursors(ctx, of)
+	if _, known := named[name]; err == nil && !known {
+		m.Advance(of, name, at) // forward only: it may be there by now
+	}
+	return err
+}
+
 // Advance does nothing where there is no room for another name.
 func (m *memoryLink) Advance(of Address, name string, to Cursor) {
 	if m.check() != nil || to.Epoch != m.layer.epoch {

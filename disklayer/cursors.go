@@ -28,7 +28,7 @@ type moves map[parley.Address]map[string]named
 // that is not in memory may be beyond its head: such moves are kept apart until
 // that is known, so that they take nothing from the others.
 type cursors struct {
-	flushing sync.Mutex // held while cursors are written
+	flushing sync.RWMutex // held while cursors are written
 
 	mu      sync.Mutex // guards what follows
 	sure    moves
@@ -189,6 +189,37 @@ func (s *store) flushCursors() error {
 		return err
 	}
 	return s.run(true, change)
+}
+
+// introduce writes a cursor unless there is one, and returns once it is safe. It
+// does so beside others, but not beside a flush, which it could undo.
+func (s *store) introduce(of parley.Address, keep parley.Retention, name string, at parley.Cursor) error {
+	s.cursors.flushing.RLock()
+	defer s.cursors.flushing.RUnlock()
+	stored, err := s.storedCursors(of)
+	if err != nil {
+		return err
+	}
+	head, err := s.head(of)
+	if err != nil {
+		return err
+	}
+	all := maps.Clone(stored)
+	merge(all, s.cursors.of(of), head)
+	if _, known := all[name]; known || at.Epoch != head.Epoch || at.Seq > head.Seq {
+		return nil
+	}
+	fresh := named{at, s.cfg.now().UnixNano()}
+	all[name] = fresh
+	all = s.remembered(all, keep)
+	return s.run(true, func(b *pebble.Batch) {
+		for old := range stored {
+			if _, ok := all[old]; !ok {
+				_ = b.Delete(cursorKey(of, old), nil)
+			}
+		}
+		_ = b.Set(cursorKey(of, name), fresh.append(nil), nil)
+	})
 }
 
 // cursorChanges returns how the moves are written, nil where there are none.

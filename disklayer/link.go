@@ -144,6 +144,18 @@ func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parle
 	return found, nil
 }
 
+func (k *link) Introduce(ctx context.Context, of parley.Address, name string, at parley.Cursor) error {
+	s, err := k.use(ctx)
+	if err != nil {
+		return err
+	}
+	keep, _ := k.layer.hubs.retention(of)
+	if err := s.introduce(of, keep, name, at); err != nil {
+		return unavailable("the cursor cannot be kept now", err)
+	}
+	return nil
+}
+
 func (k *link) Advance(of parley.Address, name string, to parley.Cursor) {
 	if s, err := k.use(context.Background()); err == nil {
 		s.advance(of, name, to)

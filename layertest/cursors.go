@@ -54,6 +54,29 @@ func testCursors(r *rig) {
 	r.moved(h, to, map[string]parley.Cursor{"a": sent[4].Cursor, "b": sent[3].Cursor, "c": sent[0].Cursor})
 }
 
+// testIntroduce sets cursors where there are none.
+func testIntroduce(r *rig) {
+	h, to := r.hub(), parley.User("u")
+	introduce := func(name string, at parley.Cursor) {
+		r.Helper()
+		if err := h.link.Introduce(r.Context(), to, name, at); err != nil {
+			r.Fatalf("introducing %s: %v", name, err)
+		}
+	}
+	empty := h.head(to)
+	introduce("a", empty)
+	sent := h.appendTexts(to, numbers(1, 5)...)
+	introduce("a", sent[3].Cursor)
+	introduce("b", sent[2].Cursor)
+	introduce("bad", parley.Cursor{Epoch: empty.Epoch + 1, Seq: 1})
+	introduce("bad", parley.Cursor{Epoch: empty.Epoch, Seq: 1<<64 - 1})
+	if got, want := h.cursors(to), map[string]parley.Cursor{"a": empty, "b": sent[2].Cursor}; !maps.Equal(got, want) {
+		r.Errorf("the cursors are %v, want %v", got, want)
+	}
+	h.link.Advance(to, "a", sent[1].Cursor)
+	r.moved(r.hub(), to, map[string]parley.Cursor{"a": sent[1].Cursor, "b": sent[2].Cursor})
+}
+
 // testCursorsMany has the cursors forgotten that were moved longest ago.
 func testCursorsMany(r *rig) {
 	const most = 64

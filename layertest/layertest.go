@@ -56,6 +56,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"TooLarge", testTooLarge},
 		{"Cursors", testCursors},
 		{"CursorsMany", testCursorsMany},
+		{"Introduce", testIntroduce},
 		{"CursorNames", testCursorNames},
 		{"Names", testNames},
 		{"Addresses", testAddresses},
@@ -69,6 +70,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"ReopenDuringUse", testReopenDuringUse},
 		{"ReopenKeys", testReopenKeys},
 		{"ReopenCursors", testReopenCursors},
+		{"ReopenIntroduced", testReopenIntroduced},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &rig{T: t}

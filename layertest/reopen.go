@@ -154,6 +154,24 @@ func testReopenKeys(r *rig) {
 	}
 }
 
+// testReopenIntroduced has cursors that were introduced survive at once.
+func testReopenIntroduced(r *rig) {
+	to := parley.User("u")
+	for i := range 10 {
+		h, name := r.hub(), fmt.Sprint("device ", i)
+		at := h.head(to)
+		if err := h.link.Introduce(r.Context(), to, name, at); err != nil {
+			r.Fatalf("introducing %s: %v", name, err)
+		}
+		r.reopen()
+		h = r.hub()
+		if got := h.cursors(to)[name]; got != at {
+			r.Fatalf("%s is at %v after a crash, want %v", name, got, at)
+		}
+		h.appendTexts(to, fmt.Sprint(i))
+	}
+}
+
 // testReopenCursors has named cursors survive, but perhaps the last moves.
 func testReopenCursors(r *rig) {
 	h, to := r.hub(), parley.User("u")

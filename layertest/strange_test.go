@@ -128,6 +128,10 @@ func (l *strangeLink) Cursors(ctx context.Context, of parley.Address) (map[strin
 	return named, err
 }
 
+func (l *strangeLink) Introduce(ctx context.Context, of parley.Address, name string, at parley.Cursor) error {
+	return l.Link.Introduce(ctx, of, name, innerCursor(at))
+}
+
 func (l *strangeLink) Advance(of parley.Address, name string, to parley.Cursor) {
 	l.Link.Advance(of, name, innerCursor(to))
 }

@@ -46,7 +46,7 @@ func (r *run) newReceivers() []*receiver {
 			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20, slow: i%7 == 0,
 		}
 		// Nobody else acknowledges for a user who has one receiver.
-		v.forgets = i%5 == 0 && i < len(r.world.users) && i+len(r.world.users) >= r.cfg.Receivers
+		v.forgets = i%len(r.world.users)%5 == 0 && !v.absent
 		v.add(parley.User(v.user))
 		for _, group := range r.world.groups {
 			if v.absent || v.rng.IntN(8) == 0 {

@@ -27,6 +27,7 @@ type Follower struct {
 	state   followerState
 	pongs   bool
 	handled bool // pongs acknowledge what Handled tells
+	Began   bool // for the source's use, between Read and Turn
 }
 
 type followerState uint8
