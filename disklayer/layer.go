@@ -25,7 +25,8 @@ type Layer struct {
 	ended   chan struct{} // closed once no store is open any more
 	err     error         // of closing the last one
 
-	once sync.Once // of Close
+	once    sync.Once  // of Close
+	copying sync.Mutex // held during a backup: two could go to one directory
 }
 
 var _ parley.Layer = (*Layer)(nil)
@@ -169,6 +170,8 @@ func (l *Layer) Backup(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	l.copying.Lock()
+	defer l.copying.Unlock()
 	to := &directory{fs: l.cfg.fs, path: dir}
 	if err := to.make(); err != nil {
 		return err

@@ -223,3 +223,31 @@ func TestTrimAgain(t *testing.T) {
 		t.Error("the log is never trimmed again")
 	}
 }
+
+// TestBackupTwice has two backups go to one directory: one of them succeeds, and
+// is whole.
+func TestBackupTwice(t *testing.T) {
+	t.Parallel()
+	l := mustOpen(t, testConfig(t.TempDir()))
+	mustSend(t, l.Attach(&hub{keep: keepAll}), parley.User("bob"), "hello")
+	for range 20 {
+		dir := filepath.Join(t.TempDir(), "copy")
+		results := make(chan error, 2)
+		for range cap(results) {
+			go func() { results <- l.Backup(t.Context(), dir) }()
+		}
+		if a, b := <-results, <-results; (a == nil) == (b == nil) {
+			t.Fatalf("the backups returned %v and %v", a, b)
+		}
+		other, err := open(testConfig(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := texts(t, other.Attach(&hub{keep: keepAll}), parley.User("bob"), parley.Cursor{}); len(got) != 1 {
+			t.Fatalf("the copy has %q", got)
+		}
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
