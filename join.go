@@ -117,7 +117,7 @@ func (c *Conn) joinLater(to Address, options JoinOptions) {
 		return
 	}
 	c.report("join", err)
-	if told := public(err); told.Code != TooLarge { // which no other connection could do either
+	if told := public(err); told.Code != TooLarge { // it joined too many: the others are joined
 		c.shut(uint16(told.Code.CloseCode()), told.Message)
 	}
 }

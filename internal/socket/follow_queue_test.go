@@ -181,3 +181,39 @@ func TestPagesLeaveRoom(t *testing.T) {
 func strayMember(c *Conn) *Membership {
 	return &Membership{conn: c, follower: new(Follower), at: hasLeft}
 }
+
+// TestValuesAreWritten has a handler write for each value that it is handed at once,
+// and the peer read late: the handler is handed no more than there is room for.
+func TestValuesAreWritten(t *testing.T) {
+	t.Parallel()
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes, cfg.PingInterval = 100_000, 20*time.Millisecond
+		e := newTestEngine(t, cfg)
+		log := &testLog{}
+		var pages sync.WaitGroup
+		f := prepare(t, k, e, log, &pages)
+		f.conn.handler.(*recorder).deliver = func(value any) bool { // on the loop
+			e.loops[0].output(f.conn, value.([]byte))
+			return true
+		}
+		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true, Values: true}))
+		var last Position
+		for range 3000 {
+			last = log.keptValue(t, e, 3000)
+		}
+		f.readsTo(t, last)
+	})
+}
+
+// keptValue is kept for those who are handed values; pages hold its frame.
+func (l *testLog) keptValue(t *testing.T, e *Engine, size int) Position {
+	t.Helper()
+	l.mu.Lock()
+	at := Position{1, uint64(len(l.entries)) + 1}
+	frame := logFrame(at.Seq, size)
+	l.entries = append(l.entries, testEntry{at: at, prev: at.Seq - 1, frame: frame})
+	l.mu.Unlock()
+	check(t, e.PublishKept(&l.topic, Post{Value: frame, Size: size, At: at, Prev: at.Seq - 1}))
+	return at
+}
