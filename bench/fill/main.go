@@ -54,6 +54,9 @@ func (s *stock) fill(ctx context.Context) error {
 	if err := w.settle(); err != nil {
 		return err
 	}
+	if s.read > 0 {
+		time.Sleep(writeCursors)
+	}
 	fmt.Println("full")
 	for n := 0; ; n++ {
 		if err := w.append(ctx, "more", s.text("more", n), false); err != nil {
@@ -97,13 +100,12 @@ func (w *writer) append(ctx context.Context, user, text string, read bool) error
 	})
 }
 
-// settle waits until all is safe, and what was acknowledged written.
+// settle waits until all is safe.
 func (w *writer) settle() error {
 	w.pending.Wait()
 	if err := w.failed.Load(); err != nil {
 		return *err
 	}
-	time.Sleep(writeCursors)
 	return nil
 }
 
