@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func TestQuick(t *testing.T) {
 	document := read(t, o.out)
 	for _, want := range []string{
 		"quick trial", "gorilla/websocket, chat pattern", "v1.5.3", "## A crowd", "## Connection rate", "## Fan-out", "## Many publishers",
+		"Parley, keeping messages", "## Accepting messages that are kept", "## Many resume at once", "## Serving again after a kill",
 		"| groups of one |", "## Peer to peer", "closed with", "## Where the time goes",
 	} {
 		if !strings.Contains(document, want) {
@@ -41,6 +43,24 @@ func TestQuick(t *testing.T) {
 		t.Errorf("a case has no figures:\n%s", document)
 	}
 	checkRepeatable(t, dir, document)
+}
+
+// TestAgainst compares two builds of Parley, here two of the same.
+func TestAgainst(t *testing.T) {
+	dir := t.TempDir()
+	earlier := filepath.Join(dir, "parley")
+	if out, err := exec.Command("go", "build", "-C", "..", "-o", earlier, "./cmd/parley").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	o := parse([]string{
+		"-quick", "-against", earlier, "-only", "connect", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
+	})
+	if err := measure(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if document := read(t, o.out); !strings.Contains(document, "| Parley, earlier |") || strings.Contains(document, "gorilla") {
+		t.Errorf("got\n%s", document)
+	}
 }
 
 // checkRepeatable makes the document from the only results file in dir.

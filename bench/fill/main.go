@@ -6,9 +6,11 @@ package main
 
 import (
 	"context"
+	crand "crypto/rand"
 	"flag"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,6 +56,9 @@ func (s *stock) fill(ctx context.Context) error {
 	if err := w.settle(); err != nil {
 		return err
 	}
+	if s.read > 0 {
+		time.Sleep(writeCursors)
+	}
 	fmt.Println("full")
 	for n := 0; ; n++ {
 		if err := w.append(ctx, "more", s.text("more", n), false); err != nil {
@@ -64,11 +69,22 @@ func (s *stock) fill(ctx context.Context) error {
 
 func userName(i int) string { return fmt.Sprintf("u%d", i) }
 
-// text is a message as clients send them, of the wanted size.
+// text is a message as clients send them, of the wanted size, that cannot be compressed much.
 func (s *stock) text(to string, number int) string {
 	head, tail := `{"message":"`, fmt.Sprintf(`@%010d","to_user":%q}`, number, to)
-	return head + strings.Repeat("x", max(0, s.size-len(head)-len(tail))) + tail
+	size := max(0, s.size-len(head)-len(tail))
+	at := rand.IntN(len(noise) - size)
+	return head + noise[at:at+size] + tail
 }
+
+// noise is letters and digits.
+var noise = func() string {
+	var b strings.Builder
+	for b.Len() < 1<<20 {
+		b.WriteString(crand.Text())
+	}
+	return b.String()
+}()
 
 // writer appends messages.
 type writer struct {
@@ -97,13 +113,12 @@ func (w *writer) append(ctx context.Context, user, text string, read bool) error
 	})
 }
 
-// settle waits until all is safe, and what was acknowledged written.
+// settle waits until all is safe.
 func (w *writer) settle() error {
 	w.pending.Wait()
 	if err := w.failed.Load(); err != nil {
 		return *err
 	}
-	time.Sleep(writeCursors)
 	return nil
 }
 

@@ -43,7 +43,7 @@ type recipient struct {
 }
 
 func newAcceptance(loop *load.Loop, senders []*load.Conn, window, users, connected int) *acceptance {
-	a := &acceptance{guard: guard{loop: loop, last: loop.Now()}, window: window, connected: connected}
+	a := &acceptance{guard: guard{loop: loop, last: loop.Now()}, window: window, connected: connected, waits: new(stats.Quantiles)}
 	for i, c := range senders {
 		a.senders = append(a.senders, asking{conn: c, sentAt: make([]time.Duration, window)})
 		for range window {

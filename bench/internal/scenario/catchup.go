@@ -44,6 +44,7 @@ func (c *catchUp) each() int { return c.stock.Each - c.stock.Read }
 
 // run connects the users and waits until all have what they missed.
 func (c *catchUp) run(to load.Target) error {
+	defer c.loop.Handle(nil)
 	if _, err := c.loop.Dial(to, len(c.users), func(i int) string { return userName(c.users[i]) }, dialLimit); err != nil {
 		return err
 	}

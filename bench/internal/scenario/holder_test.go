@@ -54,7 +54,7 @@ func TestHolderObeys(t *testing.T) {
 	t.Parallel()
 	var answers strings.Builder
 	orders := strings.NewReader("open\ncheck 3\ndance\n")
-	err := hold(t.Context(), task{addr: echo(t, 100), count: 10, limit: time.Minute}, orders, &answers)
+	err := hold(t.Context(), task{addr: echo(t, 100), prefix: "/", count: 10, limit: time.Minute}, orders, &answers)
 	if want := "ok\nok\nunknown order \"dance\"\n"; err != nil || answers.String() != want {
 		t.Errorf("got %q, %v; want %q", answers.String(), err, want)
 	}
@@ -65,7 +65,7 @@ func TestHolderFailsWhenTheServerClosesAConnection(t *testing.T) {
 	orders, more := io.Pipe()
 	t.Cleanup(func() { more.Close() })
 	go io.WriteString(more, "open\n")
-	job := task{addr: echo(t, 1), count: 1, limit: time.Minute}
+	job := task{addr: echo(t, 1), prefix: "/", count: 1, limit: time.Minute}
 	if err := hold(t.Context(), job, orders, io.Discard); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v, want EOF", err)
 	}

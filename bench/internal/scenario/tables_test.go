@@ -29,6 +29,7 @@ func results() *result.File {
 			})
 		}
 	}
+	add("p2p", keptLadder, "parley", 0, map[string]float64{heldRate: 8000, atRate("p50", 8000): 0.5, atRate("p99", 8000): 2, atRate("max", 8000): 3})
 	add("idle", idleBare, "parley", 0, map[string]float64{connections: 19000, rssPerConn: 500})
 	add("spread", oneGroup, "parley", 0, map[string]float64{cpuPerDelivery: 5, deliveryRate: 2e5})
 	add("spread", manyGroups, "parley", 0, map[string]float64{cpuPerDelivery: 6, deliveryRate: 1e5})
@@ -98,6 +99,9 @@ func TestPeersTable(t *testing.T) {
 	t.Parallel()
 	table := newPeers(false).Tables(results())[0]
 	if got := row(t, table, "Other")[1:3]; !slices.Equal(got, []string{"8,000 (0.50×)", "0.10 / 2.00 / 30.0"}) {
+		t.Errorf("got %v", got)
+	}
+	if got := row(t, table, "Parley, keeping messages")[1:3]; !slices.Equal(got, []string{"8,000", "0.50 / 2.00 / 3.00"}) {
 		t.Errorf("got %v", got)
 	}
 	if notes := strings.Join(table.Notes, "\n"); !strings.Contains(notes, "Other at 8,000/s: up to 2 messages lost") {
