@@ -104,5 +104,17 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 	return err
 }
 
+// Reread sends whoever follows a log back to reading.
+func (l local) Reread() {
+	for t := range l.hub.table.all() {
+		if l.hub.keep.find(t.address()) != nil {
+			l.hub.engine.Reread(&t.Topic)
+		}
+	}
+	for _, listener := range l.hub.table.allListeners() {
+		listener.reread()
+	}
+}
+
 // LocalOnline reports whether a connection of this hub is a member.
 func (l local) LocalOnline(of Address) bool { return l.hub.table.joined(of) }

@@ -106,6 +106,10 @@ type Local interface {
 	// has no room reads them from the log later, and so it does after a gap,
 	// which Prev shows. While it and done run, others may read the address.
 	Deliver(ctx context.Context, e Envelope) error
+	// Reread says that there may be messages in the logs that no hub was handed:
+	// those that were being appended when the layer failed, and turned out to be
+	// kept. It does not wait.
+	Reread()
 	// Retention returns how much of an address's log is to be kept.
 	Retention(of Address) Retention
 	// LocalMembers returns the hub's own members of an address.

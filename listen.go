@@ -98,6 +98,14 @@ func (l *listener) offerKept(e Envelope) {
 		l.hub.missed.Add(1)
 		return
 	}
+	l.reread()
+}
+
+// reread has the log read, if messages are kept.
+func (l *listener) reread() {
+	if l.behind == nil {
+		return
+	}
 	select {
 	case l.behind <- struct{}{}:
 	default: // it is known

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type hub struct {
 	keep    parley.Retention
 	deliver func(parley.Envelope)
+	rereads atomic.Int32
 }
 
 var keepAll = parley.Retention{Messages: 1 << 30, Bytes: 1 << 40, Age: 1000 * time.Hour}
@@ -31,6 +33,8 @@ func (h *hub) LocalMembers(context.Context, parley.Address) ([]parley.Member, er
 	return nil, nil
 }
 func (h *hub) LocalOnline(parley.Address) bool { return false }
+
+func (h *hub) Reread() { h.rereads.Add(1) }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 

@@ -67,7 +67,8 @@ func TestBadDisk(t *testing.T) {
 			cfg := testConfig("data")
 			cfg.fs, cfg.reopen, cfg.tick = errorfs.Wrap(vfs.NewMem(), disk), time.Millisecond, time.Millisecond
 			l := mustOpen(t, cfg)
-			link := l.Attach(&hub{keep: keepAll})
+			hub := &hub{keep: keepAll}
+			link := l.Attach(hub)
 			bob := parley.User("bob")
 			mustSend(t, link, bob, "before")
 
@@ -91,6 +92,9 @@ func TestBadDisk(t *testing.T) {
 			}
 			if err := l.Close(); err != nil {
 				t.Errorf("closing: %v", err)
+			}
+			if hub.rereads.Load() == 0 { // of what was under way when the disk failed
+				t.Error("the hub was not told to read its logs again")
 			}
 		})
 	}

@@ -99,8 +99,11 @@ func (l *Layer) reopen() *store {
 		if err == nil {
 			l.cfg.Logger.Info("disklayer: the store is open again", "dir", l.cfg.dir)
 			l.mu.Lock()
-			defer l.mu.Unlock()
 			l.store, l.why = s, nil
+			l.mu.Unlock()
+			for _, h := range l.hubs.list() {
+				h.local.Reread()
+			}
 			return s
 		}
 		l.mu.Lock()

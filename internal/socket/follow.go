@@ -124,6 +124,15 @@ func (e *Engine) PublishKept(t *Topic, p Post) error {
 	return nil
 }
 
+// Reread sends the followers of t that are live back to reading. It does not wait.
+func (e *Engine) Reread(t *Topic) {
+	for part := t.all(); part != nil; part = part.next {
+		if part.log != nil {
+			part.loop.leaveOut(part, anything)
+		}
+	}
+}
+
 // begin takes in a membership that follows a log.
 func (l *Loop) begin(m *Membership) {
 	c, f := m.conn, m.follower

@@ -118,7 +118,7 @@ func (fs *followers) waits(c *Conn) int {
 // that miss them read.
 func (l *Loop) lost(gaps []gap) {
 	for _, g := range gaps {
-		if head := &g.part.log.head; head.Epoch != g.at.Epoch || head.Seq < g.at.Seq {
+		if head := &g.part.log.head; g.at != anything && (head.Epoch != g.at.Epoch || head.Seq < g.at.Seq) {
 			*head = g.at
 		}
 		for _, m := range g.part.members {

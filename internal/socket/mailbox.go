@@ -120,15 +120,31 @@ func (m *mailbox) offer(p post) (room bool, err error) {
 		m.posts = append(m.posts, p)
 		m.cost += cost
 	case p.part.log != nil:
-		if p.part.log.gap == (Position{}) {
-			m.gaps = append(m.gaps, gap{part: p.part})
-		}
-		p.part.log.gap = p.at
+		m.leaveOutLocked(p.part, p.at)
 	}
 	m.ready = len(m.posts)
 	m.mu.Unlock()
 	m.notify()
 	return room, nil
+}
+
+// anything stands for a message whose place is not known.
+var anything = Position{Seq: 1<<64 - 1}
+
+// leaveOut has the loop hear of a message of a log that it is not given.
+func (m *mailbox) leaveOut(p *part, at Position) {
+	m.mu.Lock()
+	m.leaveOutLocked(p, at)
+	m.mu.Unlock()
+	m.notify()
+}
+
+// leaveOutLocked is leaveOut with mu held, without waking the loop.
+func (m *mailbox) leaveOutLocked(p *part, at Position) {
+	if p.log.gap == (Position{}) {
+		m.gaps = append(m.gaps, gap{part: p})
+	}
+	p.log.gap = at
 }
 
 // takeGaps returns what was left out since it was called last.
