@@ -186,7 +186,10 @@ func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
 			return
 		}
 		o.advance(wrote)
-		progress = progress || wrote > 0
+		if wrote > 0 { // the peer took something: it lives, though a ping may wait behind much else
+			progress = true
+			c.seen.Store(true)
+		}
 		if wrote < n {
 			l.stall(c, o, progress)
 			return
