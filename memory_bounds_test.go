@@ -17,7 +17,7 @@ type keeper struct{ retention Retention }
 func (k *keeper) Deliver(context.Context, Envelope) error                 { return nil }
 func (k *keeper) Retention(Address) Retention                             { return k.retention }
 func (k *keeper) LocalMembers(context.Context, Address) ([]Member, error) { return nil, nil }
-func (k *keeper) Reread() {}
+func (k *keeper) Reread()                                                 {}
 func (k *keeper) LocalOnline(Address) bool                                { return false }
 
 var someHours = Retention{Messages: 100, Bytes: 1 << 20, Age: 3 * time.Hour}
