@@ -132,8 +132,8 @@ func (local) Retention(parley.Address) parley.Retention {
 	return parley.Retention{Messages: 1000, Bytes: 16 << 20, Age: 30 * 24 * time.Hour}
 }
 func (local) Deliver(context.Context, parley.Envelope) error { return nil }
-func (local) Reread() {}
+func (local) Reread()                                        {}
 
-func (local) LocalOnline(parley.Address) bool                { return false }
+func (local) LocalOnline(parley.Address) bool { return false }
 
 func (local) LocalMembers(context.Context, parley.Address) ([]parley.Member, error) { return nil, nil }
