@@ -13,7 +13,8 @@ import (
 
 // kept measures how fast messages are accepted that are kept for their users.
 type kept struct {
-	here, away int // users that are connected, and others
+	here, away int // users that are connected, and others: enough that none gets more than is kept
+	few        int // users, all connected, each of whom gets more than is kept
 	many       int // senders
 	deep       int // how many messages each of many keeps in flight
 	pace
@@ -21,9 +22,9 @@ type kept struct {
 
 func newKept(quick bool) *kept {
 	if quick {
-		return &kept{here: 10, away: 10, many: 8, deep: 4, pace: quickPace}
+		return &kept{here: 10, away: 10, few: 2, many: 8, deep: 4, pace: quickPace}
 	}
-	return &kept{here: 250, away: 250, many: 64, deep: 16, pace: usualPace}
+	return &kept{here: 1000, away: 1000, few: 20, many: 64, deep: 16, pace: usualPace}
 }
 
 // usersPrefix is of the paths at which users of parley serve connect.
@@ -40,9 +41,9 @@ func (s *kept) Title() string { return "Accepting messages that are kept" }
 
 func (s *kept) About() string {
 	return fmt.Sprintf(`Senders on connections of their own send JSON messages of %d bytes to %d users, each to all of them in turn; %d of the users are connected and get theirs meanwhile. A message is *accepted* when its sender is told so: then it is safe. Each sender has a fixed number of messages in flight.
-*On disk* is parley serve with a directory for its data, which syncs a message to the machine's disk before it is accepted; *process* does not wait for the disk; *memory* stores nothing.
+*On disk* is parley serve with a directory for its data, which syncs a message to the machine's disk before it is accepted; *process* does not wait for the disk; *memory* stores nothing. Where it is *trimmed*, the users are %d, all connected, and each gets more than the 1,000 messages that are kept.
 It is measured as the fan-out is. The wait is from the sending of a message until it is accepted. What every connected user gets is checked to be each sender's messages in order, once; and in the end the others connect, and must get theirs.`,
-		peersBytes, s.here+s.away, s.here)
+		peersBytes, s.here+s.away, s.here, s.few)
 }
 
 func (s *kept) Runs(wanted int) int { return wanted }
@@ -52,6 +53,7 @@ type keptCase struct {
 	where           string
 	args            []string
 	senders, window int
+	here, away      int
 }
 
 func (c *keptCase) name() string { return fmt.Sprintf("%s, %d × %d", c.where, c.senders, c.window) }
@@ -59,13 +61,14 @@ func (c *keptCase) name() string { return fmt.Sprintf("%s, %d × %d", c.where, c
 func (s *kept) cases() []keptCase {
 	process, memory := []string{"--durability", "process"}, []string{"--data", system.InMemory}
 	return []keptCase{
-		{"on disk", nil, s.many, s.deep},
-		{"on disk", nil, s.many, 1},
-		{"on disk", nil, 1, s.many},
-		{"on disk", nil, 1, 1},
-		{"process", process, s.many, s.deep},
-		{"memory", memory, s.many, s.deep},
-		{"memory", memory, 1, 1},
+		{"on disk", nil, s.many, s.deep, s.here, s.away},
+		{"on disk", nil, s.many, 1, s.here, s.away},
+		{"on disk", nil, 1, s.many, s.here, s.away},
+		{"on disk", nil, 1, 1, s.here, s.away},
+		{"on disk, trimmed", nil, s.many, s.deep, s.few, 0},
+		{"process", process, s.many, s.deep, s.here, s.away},
+		{"memory", memory, s.many, s.deep, s.here, s.away},
+		{"memory", memory, 1, 1, s.here, s.away},
 	}
 }
 
@@ -80,14 +83,14 @@ func (s *kept) Cases() []Case {
 }
 
 func (s *kept) measure(b *bench, c keptCase) (Outcome, error) {
-	if _, err := b.dialUsers(0, s.here); err != nil {
+	if _, err := b.dialUsers(0, c.here); err != nil {
 		return Outcome{}, err
 	}
 	senders, err := b.dialAsking(c.senders)
 	if err != nil {
 		return Outcome{}, err
 	}
-	a := newAcceptance(b.loop, senders, c.window, s.here+s.away, s.here)
+	a := newAcceptance(b.loop, senders, c.window, c.here+c.away, c.here)
 	outcome, err := s.take(b, a)
 	if err != nil {
 		return Outcome{}, err
