@@ -41,7 +41,7 @@ func TestReread(t *testing.T) {
 		layer := &forgetful{Layer: parley.NewMemoryLayer()}
 		hub := k.hub(t, &parley.Options{Layer: layer, Keep: keepAll()})
 		g := parley.Group("g")
-		w := newSite(t, k.transport, hub, guest("", "g", make(chan *parley.Conn, 2))).connect(t)
+		w := newSite(t, k.transport, hub, guest("", "g", make(chan *parley.Conn, 2))).open(t)
 		heard, started := make(chan string, 9), make(chan struct{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
