@@ -15,7 +15,7 @@ type person struct {
 	parley.Base
 	slots   *slots
 	log     *slog.Logger
-	answers *answers // nil until something is sent
+	answers *answers // nil until something is sent, and where only failures are told
 	ack     bool     // the client asked to be told of each message sent
 }
 
@@ -29,6 +29,10 @@ func (p *person) Connect(c *parley.Conn) error {
 }
 
 func (p *person) Receive(c *parley.Conn, m parley.Message) error {
+	if !p.ack {
+		p.send(c, m)
+		return nil
+	}
 	if p.answers == nil {
 		p.answers = &answers{}
 	}
@@ -43,13 +47,33 @@ func (p *person) Receive(c *parley.Conn, m parley.Message) error {
 	return nil
 }
 
+// send sends a message whose sender is told of failures alone.
+func (p *person) send(c *parley.Conn, m parley.Message) {
+	to, err := recipient(m)
+	if err != nil {
+		p.refused(c, "", err)
+		return
+	}
+	sendToUser(c.Context(), c.Hub(), c.SendAsync, to, m, func(_ string, err error) {
+		if err != nil {
+			p.refused(c, to, err)
+		}
+	})
+}
+
+func (p *person) refused(c *parley.Conn, to string, err error) {
+	if told := p.answer(to, "", err); told != nil {
+		_ = replyJSON(c, told) // fails only once the connection is over
+	}
+}
+
 func (p *person) Disconnect(*parley.Conn, parley.CloseCode) { p.slots.release() }
 
-// answer returns what the client is to be told of a message; nothing where it
-// did not ask, or the connection is closing.
+// answer returns what the client is to be told of a message; nothing where the
+// connection is closing.
 func (p *person) answer(to, state string, err error) any {
 	switch {
-	case errors.Is(err, parley.ErrClosed), err == nil && !p.ack:
+	case errors.Is(err, parley.ErrClosed):
 		return nil
 	case err == nil:
 		return map[string]ack{"ack": {ToUser: to, State: state}}
