@@ -106,12 +106,11 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 
 // Reread sends whoever follows a log back to reading.
 func (l local) Reread() {
-	for t := range l.hub.table.all() {
-		if l.hub.keep.find(t.address()) != nil {
-			l.hub.engine.Reread(&t.Topic)
-		}
+	topics, listeners := l.hub.table.all()
+	for _, t := range topics {
+		l.hub.engine.Reread(&t.Topic)
 	}
-	for _, listener := range l.hub.table.allListeners() {
+	for _, listener := range listeners {
 		listener.reread()
 	}
 }

@@ -2,7 +2,6 @@ package parley
 
 import (
 	"hash/maphash"
-	"iter"
 	"slices"
 	"sync"
 
@@ -59,42 +58,23 @@ func (t *table) lookup(of Address, topics []*topic) ([]*topic, []*listener) {
 	return topics, s.listeners[of]
 }
 
-// all yields every topic that there is when its shard is looked at. The lock is not
-// held meanwhile.
-func (t *table) all() iter.Seq[*topic] {
-	return func(yield func(*topic) bool) {
-		for i := range t.shards {
-			for _, found := range t.shards[i].all() {
-				if !yield(found) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (s *shard) all() (topics []*topic) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, at := range s.topics {
-		for ; at != nil; at = at.next {
-			topics = append(topics, at)
-		}
-	}
-	return topics
-}
-
-// allListeners returns every listener.
-func (t *table) allListeners() (all []*listener) {
+// all returns every topic and every listener that there is when its shard is
+// looked at.
+func (t *table) all() (topics []*topic, listeners []*listener) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
+		for _, at := range s.topics {
+			for ; at != nil; at = at.next {
+				topics = append(topics, at)
+			}
+		}
 		for _, some := range s.listeners {
-			all = append(all, some...)
+			listeners = append(listeners, some...)
 		}
 		s.mu.RUnlock()
 	}
-	return all
+	return topics, listeners
 }
 
 // joined reports whether an address has members.

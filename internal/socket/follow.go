@@ -124,7 +124,8 @@ func (e *Engine) PublishKept(t *Topic, p Post) error {
 	return nil
 }
 
-// Reread sends the followers of t that are live back to reading. It does not wait.
+// Reread sends the followers of t that are live, if it is a log's, back to reading.
+// It does not wait.
 func (e *Engine) Reread(t *Topic) {
 	for part := t.all(); part != nil; part = part.next {
 		if part.log != nil {
