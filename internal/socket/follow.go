@@ -26,6 +26,7 @@ type Follower struct {
 	next    *Membership
 	state   followerState
 	pongs   bool
+	again   bool // the page that was asked for may be older than what came by
 	handled bool // pongs acknowledge what Handled tells
 	Began   bool // for the source's use, between Read and Turn
 }
@@ -129,7 +130,7 @@ func (e *Engine) PublishKept(t *Topic, p Post) error {
 func (e *Engine) Reread(t *Topic) {
 	for part := t.all(); part != nil; part = part.next {
 		if part.log != nil {
-			part.loop.leaveOut(part, anything)
+			part.loop.miss(part, missing{unknown: true})
 		}
 	}
 }
@@ -143,31 +144,45 @@ func (l *Loop) begin(m *Membership) {
 	if f.pongs {
 		c.followers.acks = m
 	}
-	if f.state != followerLive || m.part.passed(f.at) {
+	head := m.part.log.head
+	mayBePast := head.Epoch != f.at.Epoch && head != (Position{})
+	if f.state != followerLive || mayBePast || m.part.past(f.at) {
 		l.wait(m)
 	}
 }
 
 // partLog is what a part of a log's topic has besides.
 type partLog struct {
-	head Position // of the last message that came by; owned by the loop
-	gap  Position // of the last one that found no room; guarded by the mailbox' mu
+	head    Position // of the last message that came by, or was missing; owned by the loop
+	missing missing  // guarded by the mailbox' mu
 }
 
-// passed reports whether the part saw a message behind a position. Where it saw
-// one of another epoch it cannot say: reading once more tells.
-func (p *part) passed(at Position) bool {
-	head := p.log.head
-	if head != (Position{}) && head.Epoch != at.Epoch {
-		p.log.head = Position{}
-		return true
+// unknown is a place of no epoch there is.
+var unknown = Position{Seq: 1}
+
+// past reports whether a part's log is known to be past a place.
+func (p *part) past(at Position) bool {
+	return p.log.head.Epoch == at.Epoch && p.log.head.Seq > at.Seq
+}
+
+// advance notes the place that a part's log is at. A page that was asked for before
+// cannot be compared with one of another epoch: who reads has to once more.
+func (p *part) advance(head Position) {
+	if p.log.head.Epoch != head.Epoch || head.Epoch == unknown.Epoch {
+		for _, m := range p.members {
+			if m.follower.state == followerReads {
+				m.follower.again = true
+			}
+		}
 	}
-	return head.Seq > at.Seq
+	p.log.head = head
 }
 
 // page takes the answer to Source.Read.
 func (l *Loop) page(m *Membership, p *Page) {
 	c, f := m.conn, m.follower
+	again := f.again
+	f.again = false
 	c.followers.asked = false
 	l.asks(c)
 	if c.state != stateOpen || c.broken || m.at == hasLeft {
@@ -177,7 +192,7 @@ func (l *Loop) page(m *Membership, p *Page) {
 	case p.Failed:
 		f.state = followerRests
 		l.resting = append(l.resting, m)
-	case !l.turnPage(m, p), p.More, m.part.passed(f.at):
+	case !l.turnPage(m, p), p.More, again, m.part.past(f.at):
 		l.wait(m)
 	default:
 		f.state = followerLive

@@ -91,6 +91,9 @@ func cutFrames(b []byte, n int) int {
 // isPing reports whether the first frame in b is a ping.
 func isPing(b []byte) bool { return ws.OpCode(b[0]&0xf) == ws.OpPing }
 
+// isPong reports whether the first frame in b is a pong.
+func isPong(b []byte) bool { return ws.OpCode(b[0]&0xf) == ws.OpPong }
+
 // countFrames returns how many data frames b holds.
 func countFrames(b []byte) (n int) {
 	for len(b) > 0 {

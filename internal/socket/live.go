@@ -4,7 +4,7 @@ package socket
 // followers of their topic that are live.
 func (l *Loop) publishKept(run []post) {
 	p, last := run[0].part, &run[len(run)-1]
-	p.log.head = last.at
+	p.advance(last.at)
 	if len(p.members) == 0 {
 		return
 	}
@@ -114,16 +114,18 @@ func (fs *followers) waits(c *Conn) int {
 	return fs.output
 }
 
-// lost takes note of messages that found no room in the mailbox: the followers
-// that miss them read.
+// lost takes note of what was not handed over: the followers that miss it read.
 func (l *Loop) lost(gaps []gap) {
 	for _, g := range gaps {
-		if head := &g.part.log.head; g.at != anything && (head.Epoch != g.at.Epoch || head.Seq < g.at.Seq) {
-			*head = g.at
+		head := g.part.log.head // perhaps of a smaller message that came later, and had room
+		if g.unknown || head.Epoch != g.last.Epoch {
+			head = unknown
 		}
+		head.Seq = max(head.Seq, g.last.Seq)
+		g.part.advance(head)
 		for _, m := range g.part.members {
 			f := m.follower
-			if f.state == followerLive && (f.at.Epoch != g.at.Epoch || f.at.Seq < g.at.Seq) {
+			if f.state == followerLive && (g.unknown || f.at.Epoch != g.last.Epoch || f.at.Seq < g.last.Seq) {
 				l.wait(m)
 			}
 		}

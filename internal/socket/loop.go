@@ -128,10 +128,10 @@ func (l *Loop) catchUp(posts []post) []post {
 // round takes what is in the mailbox and what the sockets have, and sends what
 // comes of it. It returns posts, empty, for the next round.
 func (l *Loop) round(posts []post) []post {
-	posts = l.take(posts[:0])
+	posts, gaps := l.take(posts[:0])
 	l.apply(posts)
 	clear(posts)
-	l.lost(l.takeGaps())
+	l.lost(gaps)
 	l.poller.poll(l)
 	l.flush()
 	if cap(posts) > keepPosts {

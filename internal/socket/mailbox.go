@@ -96,10 +96,16 @@ func (m *mailbox) putPage(ctx context.Context, p post) error {
 // tookPage makes room for another page.
 func (m *mailbox) tookPage(p *post) { m.pages.Release(m.pageCost(p)) }
 
-// gap is a message of a log that found no room.
+// gap is what a part of a log's topic was not handed.
 type gap struct {
 	part *part
-	at   Position
+	missing
+}
+
+// missing says what it was.
+type missing struct {
+	last    Position // the last message that found no room; zero for none
+	unknown bool     // the log may hold more that nobody was handed
 }
 
 // offer queues p, a message of a log, and reports whether there was room. It does
@@ -120,7 +126,7 @@ func (m *mailbox) offer(p post) (room bool, err error) {
 		m.posts = append(m.posts, p)
 		m.cost += cost
 	case p.part.log != nil:
-		m.leaveOutLocked(p.part, p.at)
+		m.missLocked(p.part, missing{last: p.at})
 	}
 	m.ready = len(m.posts)
 	m.mu.Unlock()
@@ -128,35 +134,24 @@ func (m *mailbox) offer(p post) (room bool, err error) {
 	return room, nil
 }
 
-// anything stands for a message whose place is not known.
-var anything = Position{Seq: 1<<64 - 1}
-
-// leaveOut has the loop hear of a message of a log that it is not given.
-func (m *mailbox) leaveOut(p *part, at Position) {
+// miss has the loop hear of what a part is not handed.
+func (m *mailbox) miss(p *part, what missing) {
 	m.mu.Lock()
-	m.leaveOutLocked(p, at)
+	m.missLocked(p, what)
 	m.mu.Unlock()
 	m.notify()
 }
 
-// leaveOutLocked is leaveOut with mu held, without waking the loop.
-func (m *mailbox) leaveOutLocked(p *part, at Position) {
-	if p.log.gap == (Position{}) {
+// missLocked is miss with mu held, without waking the loop.
+func (m *mailbox) missLocked(p *part, what missing) {
+	missed := &p.log.missing
+	if *missed == (missing{}) {
 		m.gaps = append(m.gaps, gap{part: p})
 	}
-	p.log.gap = at
-}
-
-// takeGaps returns what was left out since it was called last.
-func (m *mailbox) takeGaps() []gap {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	gaps := m.gaps
-	m.gaps = nil
-	for i := range gaps {
-		gaps[i].at, gaps[i].part.log.gap = gaps[i].part.log.gap, Position{}
+	if what.last != (Position{}) {
+		missed.last = what.last
 	}
-	return gaps
+	missed.unknown = missed.unknown || what.unknown
 }
 
 // costOf returns what a post takes of the room there is: all of it at most.
@@ -196,12 +191,19 @@ func (m *mailbox) notify() {
 	}
 }
 
-// take moves what is ready into buf, in order, and makes room for as much.
-func (m *mailbox) take(buf []post) []post {
+// take moves what is ready into buf, in order, and makes room for as much. The gaps
+// came after what is taken, now or before: whoever goes by both has to learn of them
+// in this order.
+func (m *mailbox) take(buf []post) ([]post, []gap) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	gaps := m.gaps
+	m.gaps = nil
+	for i := range gaps {
+		gaps[i].missing, gaps[i].part.log.missing = gaps[i].part.log.missing, missing{}
+	}
 	if m.ready == 0 {
-		return buf
+		return buf, gaps
 	}
 	if m.ready == len(m.posts) {
 		buf, m.posts = m.posts, buf
@@ -223,7 +225,7 @@ func (m *mailbox) take(buf []post) []post {
 		m.room.Release(cost)
 	}
 	m.ready = 0
-	return buf
+	return buf, gaps
 }
 
 // close refuses what comes from now on, and returns what waited.

@@ -44,16 +44,22 @@ func (m *mailbox) woken() bool {
 	}
 }
 
+// taken returns what a mailbox gives.
+func taken(m *mailbox) []post {
+	posts, _ := m.take(nil)
+	return posts
+}
+
 // TestMailboxHoldsBatch keeps the posts of a batch back until its last.
 func TestMailboxHoldsBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox(1 << 20)
 		mustPut(t, m, named("a", true), named("b", true))
-		if got := m.take(nil); len(got) > 0 || m.woken() {
+		if got := taken(m); len(got) > 0 || m.woken() {
 			t.Errorf("took %q before the end of the batch", names(got))
 		}
 		mustPut(t, m, named("c", false))
-		if got := names(m.take(nil)); !slices.Equal(got, []string{"a", "b", "c"}) || !m.woken() {
+		if got := names(taken(m)); !slices.Equal(got, []string{"a", "b", "c"}) || !m.woken() {
 			t.Errorf("took %q, want the batch", got)
 		}
 	})
@@ -67,7 +73,7 @@ func TestMailboxHoldEnds(t *testing.T) {
 			mustPut(t, m, named("begins", true))
 			time.Sleep(holdTime / 2)
 			mustPut(t, m, named("ends", false))
-			if got := m.take(nil); len(got) != 2 || !m.woken() {
+			if got := taken(m); len(got) != 2 || !m.woken() {
 				t.Errorf("round %d: took %q", round, names(got))
 			}
 			start := time.Now() // the hold of the batch before is no matter any more
@@ -76,7 +82,7 @@ func TestMailboxHoldEnds(t *testing.T) {
 			if waited := time.Since(start); waited != holdTime {
 				t.Errorf("round %d: held for %v, want %v", round, waited, holdTime)
 			}
-			if got := names(m.take(nil)); !slices.Equal(got, []string{"a"}) {
+			if got := names(taken(m)); !slices.Equal(got, []string{"a"}) {
 				t.Errorf("round %d: took %q", round, got)
 			}
 		}
@@ -88,11 +94,11 @@ func TestMailboxTakesReadyPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox(10 * postCost)
 		mustPut(t, m, named("a", false), named("b", true))
-		if got := names(m.take(nil)); !slices.Equal(got, []string{"a"}) {
+		if got := names(taken(m)); !slices.Equal(got, []string{"a"}) {
 			t.Errorf("took %q, want a", got)
 		}
 		m.release()
-		if got := names(m.take(nil)); !slices.Equal(got, []string{"b"}) {
+		if got := names(taken(m)); !slices.Equal(got, []string{"b"}) {
 			t.Errorf("took %q, want b", got)
 		}
 		if !m.room.TryAcquire(10 * postCost) {
@@ -123,7 +129,7 @@ func TestMailboxBound(t *testing.T) {
 			t.Errorf("a put without room returned %v, want %v", err, context.Canceled)
 		}
 		for _, want := range [][]string{{"a", "b"}, {"0", "1"}, {"2"}} {
-			if got := slices.Sorted(slices.Values(names(m.take(nil)))); !slices.Equal(got, want) {
+			if got := slices.Sorted(slices.Values(names(taken(m)))); !slices.Equal(got, want) {
 				t.Errorf("took %q, want %q", got, want)
 			}
 			synctest.Wait()
@@ -140,7 +146,7 @@ func TestMailboxLargePost(t *testing.T) {
 		go mustPut(t, m, named("next", false))
 		synctest.Wait()
 		for _, want := range []int{1, 1, 0} {
-			if got := m.take(nil); len(got) != want {
+			if got := taken(m); len(got) != want {
 				t.Errorf("took %d posts, want %d", len(got), want)
 			}
 			synctest.Wait()
@@ -170,7 +176,7 @@ func TestMailboxClose(t *testing.T) {
 			t.Errorf("put returned %v, want %v", err, ErrClosed)
 		}
 		m.release()
-		if got := m.take(nil); len(got) > 0 {
+		if got := taken(m); len(got) > 0 {
 			t.Errorf("took %q of a closed mailbox", names(got))
 		}
 	})

@@ -17,6 +17,8 @@ type outbox struct {
 	queue  [][]byte   // shared memory: never written to
 	bytes  int        // in queue, with entryCost for each entry
 	spare  int        // bytes beyond the bound, for a page that was queued in spite of it
+	pong   []byte     // the answer to the last ping, where it has no room yet
+	ahead  int        // bytes of the queue, without entryCost, that are written before pong is queued
 	done   bool       // it was emptied, and takes nothing more
 	failed bool       // writing failed; what the outbox takes is dropped
 	finish bool       // the loop wants to know that it is empty: our close frame is in it
@@ -40,6 +42,10 @@ func (o *outbox) add(b []byte, last bool) bool {
 	if o.done {
 		return false
 	}
+	if last && o.pong != nil {
+		o.push(o.pong)
+		o.pong = nil
+	}
 	if len(b) > 0 && !o.failed {
 		o.push(b)
 	}
@@ -48,8 +54,11 @@ func (o *outbox) add(b []byte, last bool) bool {
 }
 
 // offer queues the frames of b that fit under the bound, the first one in any
-// case where nothing is queued, and returns the rest. b is a piece of a buffer of
-// so many shared bytes. Not ok: the outbox was emptied already.
+// case where nothing is queued, and returns the rest. The queue may be full of what
+// the peer reads as it should, so a ping is queued in any case, there are few; and a
+// pong that does not fit waits for what is queued, unless one for a later ping
+// replaces it (RFC 6455, section 5.5.3). b is a piece of a buffer of so many shared
+// bytes. Not ok: the outbox was emptied already.
 func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -60,8 +69,12 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 		return nil, true
 	}
 	room := bound + o.spare - o.bytes - entryCost
-	if o.bytes == 0 {
+	if o.bytes == 0 || isPing(b) {
 		room = max(room, frameLen(b))
+	}
+	if isPong(b) && (o.pong != nil || len(b) > room) {
+		o.wait(b)
+		return nil, true
 	}
 	if len(b) <= room {
 		room = len(b)
@@ -72,6 +85,15 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 		o.push(piece(b[:room], shared))
 	}
 	return b[room:], true
+}
+
+// wait keeps a pong until what is queued now, or was when the first one had to wait,
+// is written. Called with mu held.
+func (o *outbox) wait(pong []byte) {
+	if o.pong == nil {
+		o.ahead = o.bytes - entryCost*len(o.queue)
+	}
+	o.pong = pong
 }
 
 // await has the loop told once all is written, and reports whether there is
@@ -149,6 +171,10 @@ func (o *outbox) told() (finish, awaits bool) {
 func (o *outbox) advance(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.ahead -= n; o.pong != nil && o.ahead <= 0 && !o.failed {
+		o.push(o.pong)
+		o.pong = nil
+	}
 	for n > 0 && !o.failed {
 		k := min(n, len(o.queue[0]))
 		n -= k
@@ -165,6 +191,6 @@ func (o *outbox) advance(n int) {
 // stays the outbox's: a frame may be cut.
 func (o *outbox) abandon() {
 	o.mu.Lock()
-	o.queue, o.failed = nil, true
+	o.queue, o.pong, o.failed = nil, nil, true
 	o.mu.Unlock()
 }

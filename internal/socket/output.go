@@ -118,12 +118,6 @@ func (l *Loop) enqueue(c *Conn, frames []byte, n int) {
 	if len(rest) == 0 {
 		return
 	}
-	if isPing(rest) { // the queue may be full of what the peer reads as it should; there are few
-		if !o.add(rest, false) {
-			l.enqueue(c, rest, 0)
-		}
-		return
-	}
 	if l.engine.cfg.DropWhenSlow {
 		l.engine.stats.Dropped.Add(int64(countFrames(rest)))
 	} else {

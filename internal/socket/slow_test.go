@@ -2,6 +2,7 @@ package socket
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -213,4 +214,59 @@ func setWriteBuffer(t *testing.T, nc net.Conn, n int) {
 		nc = wrapped.Conn
 	}
 	check(t, nc.(peer).SetWriteBuffer(n))
+}
+
+// TestPongsOfSlow pings from a client that does not read, whose queue is full: it is
+// not closed for that, and gets an answer to its last ping when it reads.
+func TestPongsOfSlow(t *testing.T) {
+	t.Parallel()
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes = 20_000
+		e := newTestEngine(t, cfg)
+		l := e.loops[0]
+		server, client := k.pair(t)
+		setWriteBuffer(t, server, 16<<10)
+		check(t, client.SetReadBuffer(16<<10))
+		c := open(t, e, server, newRecorder())
+		check(t, c.Start(nil))
+		pings, lastPayload := 0, ""
+		waits := func() (is bool) {
+			for full := false; !full; {
+				onLoop(t, l, func() {
+					full = cfg.QueueBytes-c.queued() < len(Frame(true, nil))+2*entryCost
+					if !full {
+						l.write(c, [][]byte{Frame(true, make([]byte, min(1000, cfg.QueueBytes-c.queued()-entryCost-4)))})
+					}
+				})
+			}
+			for range 10 {
+				pings++
+				lastPayload = fmt.Sprintf("%0125d", pings)
+				_, err := client.Write(clientFrame(ws.OpPing, lastPayload))
+				check(t, err)
+			}
+			onLoop(t, l, func() {
+				if o := c.out.Load(); o != nil {
+					o.mu.Lock()
+					defer o.mu.Unlock()
+					is = o.pong != nil
+				}
+			})
+			return is
+		}
+		untilTrue(t, "a pong has no room", waits)
+		for last := ""; last != lastPayload; {
+			f, err := readFrame(client)
+			check(t, err)
+			switch {
+			case f.Header.OpCode == ws.OpClose:
+				t.Fatalf("closed: %q", f.Payload)
+			case f.Header.OpCode == ws.OpPong && string(f.Payload) <= last:
+				t.Fatalf("pong %s came after %s", f.Payload, last)
+			case f.Header.OpCode == ws.OpPong:
+				last = string(f.Payload)
+			}
+		}
+	})
 }
