@@ -59,8 +59,8 @@ type SlowReader uint8
 const (
 	// CloseSlow closes it with CloseNoProgress.
 	CloseSlow SlowReader = iota
-	// DropSlow drops the messages that do not fit, pongs among them, and keeps
-	// the connection as long as it reads at all: see [Limits.WriteTimeout].
+	// DropSlow drops the messages that do not fit, and keeps the connection as long
+	// as it reads at all: see [Limits.WriteTimeout].
 	DropSlow
 )
 
