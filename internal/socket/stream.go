@@ -174,6 +174,9 @@ func (s *stream) empty(c *Conn, o *outbox) {
 			return
 		}
 		o.advance(wrote)
+		if wrote == len(buf) { // of much that waits the peer took something: it lives, though a ping may wait behind
+			c.seen.Store(true)
+		}
 	}
 }
 
