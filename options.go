@@ -60,7 +60,8 @@ const (
 	// CloseSlow closes it with CloseNoProgress.
 	CloseSlow SlowReader = iota
 	// DropSlow drops the messages that do not fit, and keeps the connection as long
-	// as it reads at all: see [Limits.WriteTimeout].
+	// as it reads at all: see [Limits.WriteTimeout]. While kept messages wait, no more
+	// than SendQueueBytes of others go before them; the rest is dropped.
 	DropSlow
 )
 

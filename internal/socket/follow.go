@@ -213,6 +213,7 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 	if len(p.Frames) > 0 && !l.writePage(c, p.Frames) {
 		return false
 	}
+	c.followers.passed = 0
 	if f.at = p.To; f.at != before {
 		l.handedOver(m, len(p.Frames) > 0)
 	}

@@ -106,6 +106,44 @@ func TestFollowsWithFullQueue(t *testing.T) {
 	})
 }
 
+// TestFollowerAmongOthers has much more published to a slow peer than it takes,
+// without end, so that its queue is never empty: where messages are dropped for that,
+// it gets what is kept.
+func TestFollowerAmongOthers(t *testing.T) {
+	t.Parallel()
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes, cfg.DropWhenSlow = 100_000, true
+		e := newTestEngine(t, cfg)
+		log, others := newFollowedLog(t, e, 100, false), new(Topic)
+		var pages sync.WaitGroup
+		f := prepare(t, k, e, log, &pages)
+		other := &Membership{}
+		other.Init(f.conn, others)
+		check(t, other.Join())
+		busy := func() {
+			for range 4 {
+				check(t, e.Publish(t.Context(), others, Post{Frame: logFrame(0, 20_000)}))
+			}
+			onLoop(t, e.loops[0], func() {})
+		}
+		for f.conn.queued() < cfg.QueueBytes/2 {
+			busy()
+		}
+		check(t, f.source.member.Begin(Following{Source: f.source}))
+		for seen := uint64(0); seen < log.last().Seq; busy() {
+			frame, err := readFrame(f.client)
+			check(t, err)
+			if !frame.Header.OpCode.IsControl() {
+				seen = max(seen, binary.BigEndian.Uint64(frame.Payload))
+			}
+		}
+		if e.Stats().Dropped.Load() == 0 {
+			t.Error("nothing was dropped")
+		}
+	})
+}
+
 // TestJoinAndLeaveWithoutEnd has a peer that does not read join and leave: those
 // that left are not held until it does.
 func TestJoinAndLeaveWithoutEnd(t *testing.T) {

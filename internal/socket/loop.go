@@ -261,13 +261,18 @@ func (l *Loop) publish(run []post) {
 	except := run[0].except
 	if run[0].value != nil {
 		for i := range run {
-			l.deliver(run[i].part, run[i].value, except)
+			l.deliver(&run[i])
 		}
 		return
 	}
 	data := joinFrames(run)
 	for _, m := range members {
-		if c := m.conn; except == (ID{}) || c.ID != except {
+		c := m.conn
+		switch {
+		case except != (ID{}) && c.ID == except:
+		case l.crowds(c, len(data)):
+			l.engine.stats.Dropped.Add(int64(len(run)))
+		default:
 			l.output(c, data)
 		}
 	}
@@ -290,10 +295,18 @@ func joinFrames(run []post) []byte {
 
 // deliver gives a value to the handlers of the members, from the last to the
 // first, since one that is too slow leaves and is swapped out meanwhile.
-func (l *Loop) deliver(p *part, value any, except ID) {
-	for i := len(p.members) - 1; i >= 0; i-- {
-		c := p.members[i].conn
-		if c.state != stateOpen || except != (ID{}) && c.ID == except || c.handler.Deliver(value) {
+func (l *Loop) deliver(p *post) {
+	except := p.except
+	for i := len(p.part.members) - 1; i >= 0; i-- {
+		c := p.part.members[i].conn
+		if c.state != stateOpen || except != (ID{}) && c.ID == except {
+			continue
+		}
+		if l.crowds(c, p.size) {
+			l.engine.stats.Dropped.Add(1)
+			continue
+		}
+		if c.handler.Deliver(p.value) {
 			continue
 		}
 		if c.followers != nil { // the handler will say that it has room

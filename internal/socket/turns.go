@@ -6,6 +6,7 @@ type followers struct {
 	acks        *Membership // whose messages pongs acknowledge
 	pinged      Position    // what the answer to the last numbered ping acknowledges
 	written     Position    // what the next one's does
+	passed      int         // bytes of what is not kept, published since one of them began to wait
 	output      int         // bytes of this round's, with entryCost for each piece
 	waiting     int32       // how many wait for their turn
 	left        int32       // and how many of them left meanwhile
@@ -100,6 +101,22 @@ func (fs *followers) pop() *Membership {
 	fs.first, m.follower.next = m.follower.next, nil
 	fs.waiting--
 	return m
+}
+
+// crowds reports whether so many bytes that are not kept have to give way: where they
+// are dropped for slow peers, and followers wait for the queue to be empty, it takes
+// one more full of them, or those might wait for ever.
+func (l *Loop) crowds(c *Conn, size int) bool {
+	fs := c.followers
+	switch {
+	case fs == nil || !l.engine.cfg.DropWhenSlow:
+		return false
+	case fs.first == nil && !fs.asked:
+		fs.passed = 0
+		return false
+	}
+	fs.passed += size + entryCost
+	return fs.passed > l.engine.cfg.QueueBytes
 }
 
 // rested has those whose reading failed try again.
