@@ -3,6 +3,7 @@ package disklayer
 import (
 	"encoding/binary"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -169,7 +170,7 @@ func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 	}
 	all := make(map[string]named, len(keys))
 	for i, key := range keys {
-		n, err := parseNamed(values[i])
+		n, err := s.parseNamed(values[i])
 		if err != nil {
 			return nil, err
 		}
@@ -290,11 +291,16 @@ func (n named) append(b []byte) []byte {
 	return b
 }
 
-func parseNamed(b []byte) (n named, err error) {
+// parseNamed reads a stored cursor. None is stored that is beyond its log's head, so
+// one of a store that this one is a copy of has its place here.
+func (s *store) parseNamed(b []byte) (n named, err error) {
 	if len(b) != 3*8 {
 		return n, errRecord
 	}
 	n.at = parley.Cursor{Epoch: binary.BigEndian.Uint64(b), Seq: binary.BigEndian.Uint64(b[8:])}
+	if slices.Contains(s.origins, n.at.Epoch) {
+		n.at.Epoch = s.epoch
+	}
 	n.moved = int64(binary.BigEndian.Uint64(b[16:]))
 	return n, nil
 }

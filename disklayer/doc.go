@@ -30,7 +30,8 @@
 //	                  time, as wide as the window, so that a key is looked up in two
 //	                  buckets, and expires with a whole one
 //	m address seq     a message, and how many bytes of data the log had taken with it
-//	x name            epoch, floor, and how the store was last run
+//	x name            epoch, those of the stores that this one is a copy of, floor, and
+//	                  how the store was last run
 //
 // The places of one log are contiguous while it has bookkeeping. So trimming by
 // count is arithmetic, and trimming by bytes or age a binary search. A log that

@@ -35,19 +35,35 @@ func TestBackup(t *testing.T) {
 	if len(got) != 100 || !missed {
 		t.Errorf("behind a place of the first store: %d messages, missed %v", len(got), missed)
 	}
-	if named, err := link2.Cursors(t.Context(), bob); err != nil || named["phone"] != last.Cursor {
-		t.Errorf("cursors %v, %v", named, err)
-	}
 	head, _ := link2.Head(t.Context(), bob)
 	if head.Epoch == last.Cursor.Epoch || head.Seq != last.Cursor.Seq {
 		t.Errorf("the head is %v, and was %v", head, last.Cursor)
 	}
+	copied := func(l *Layer, head parley.Cursor) {
+		t.Helper()
+		if named, err := l.Attach(&hub{keep: keepAll}).Cursors(t.Context(), bob); err != nil || named["phone"] != head {
+			t.Errorf("cursors are %v, %v; want %v", named, err, head)
+		}
+	}
+	copied(other, head)
+	dir2 := filepath.Join(t.TempDir(), "copy of the copy")
+	if err := other.Backup(t.Context(), dir2); err != nil {
+		t.Fatal(err)
+	}
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := mustOpen(t, testConfig(dir)).Attach(&hub{keep: keepAll}).Head(t.Context(), bob); again != head {
+	other = mustOpen(t, testConfig(dir))
+	if again, _ := other.Attach(&hub{keep: keepAll}).Head(t.Context(), bob); again != head {
 		t.Errorf("opened again, the copy's head is %v, and was %v", again, head)
 	}
+	copied(other, head)
+	other = mustOpen(t, testConfig(dir2))
+	head2, _ := other.Attach(&hub{keep: keepAll}).Head(t.Context(), bob)
+	if head2.Epoch == head.Epoch {
+		t.Error("the copy of the copy is of the same epoch")
+	}
+	copied(other, head2)
 }
 
 // TestEpoch opens stores again in ways that may have lost messages, and in ways
@@ -75,6 +91,10 @@ func TestEpoch(t *testing.T) {
 			l := mustOpen(t, cfg)
 			link := l.Attach(&hub{keep: keepAll})
 			sent := mustSend(t, link, parley.User("bob"), "hello")
+			link.Advance(parley.User("bob"), "phone", sent.Cursor)
+			if s, err := l.use(); err != nil || s.flushCursors() != nil {
+				t.Fatal("the cursor cannot be written")
+			}
 			if test.closed {
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
@@ -90,6 +110,9 @@ func TestEpoch(t *testing.T) {
 			}
 			if got, _ := texts(t, link, parley.User("bob"), parley.Cursor{}); len(got) != 1 {
 				t.Errorf("kept %q", got)
+			}
+			if named, err := link.Cursors(t.Context(), parley.User("bob")); err != nil || named["phone"] != sent.Cursor {
+				t.Errorf("cursors are %v, %v; want %v", named, err, sent.Cursor)
 			}
 		})
 	}

@@ -164,7 +164,8 @@ func (l *Layer) Close() error {
 
 // Backup copies what is kept, at a moment during the call, to a directory that is
 // empty or not there yet, while the layer is in use. A store opened there begins a
-// new epoch: places of messages behind the copy's head mean others there.
+// new epoch: places of messages behind the copy's head mean others there. Its named
+// cursors are where they were.
 func (l *Layer) Backup(ctx context.Context, dir string) error {
 	s, err := l.use()
 	if err != nil {

@@ -12,10 +12,14 @@ import (
 
 // The store's own values.
 const (
-	metaEpoch = "epoch"
-	metaFloor = "floor"
-	metaRun   = "run"
+	metaEpoch   = "epoch"
+	metaOrigins = "origins"
+	metaFloor   = "floor"
+	metaRun     = "run"
 )
+
+// maxOrigins bounds how many copies of copies remember where they come from.
+const maxOrigins = 64
 
 // run says how the store was last used.
 type run struct {
@@ -36,6 +40,9 @@ func (s *store) begin(fresh bool) error {
 	if s.epoch, err = s.number(metaEpoch); err != nil {
 		return err
 	}
+	if s.origins, err = s.numbers(metaOrigins); err != nil {
+		return err
+	}
 	floor, err := s.number(metaFloor)
 	if err != nil {
 		return err
@@ -46,9 +53,18 @@ func (s *store) begin(fresh bool) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if fresh || s.epoch == 0 || last.lossy(s.cfg.boot) {
+	if lossy := last.lossy(s.cfg.boot); fresh || s.epoch == 0 || lossy {
+		switch {
+		case lossy: // cursors may be beyond what is left
+			s.origins = nil
+			_ = b.Delete(metaKey(metaOrigins), nil)
+		case s.epoch != 0:
+			s.origins = append(s.origins, s.epoch)
+			s.origins = s.origins[max(0, len(s.origins)-maxOrigins):]
+			s.setNumbers(b, metaOrigins, s.origins...)
+		}
 		s.epoch = newEpoch()
-		_ = b.Set(metaKey(metaEpoch), binary.BigEndian.AppendUint64(nil, s.epoch), nil)
+		s.setNumbers(b, metaEpoch, s.epoch)
 	}
 	return s.putRun(b, false)
 }
@@ -94,14 +110,34 @@ func (s *store) lastRun() (r run, err error) {
 
 // number returns one of the store's values, 0 where it has none.
 func (s *store) number(name string) (uint64, error) {
-	value, err := s.value(name)
-	if err != nil || value == nil {
+	n, err := s.numbers(name)
+	switch {
+	case err != nil || len(n) == 0:
 		return 0, err
-	}
-	if len(value) != 8 {
+	case len(n) > 1:
 		return 0, errRecord
 	}
-	return binary.BigEndian.Uint64(value), nil
+	return n[0], nil
+}
+
+// numbers returns one of the store's values that is a list.
+func (s *store) numbers(name string) (n []uint64, err error) {
+	value, err := s.value(name)
+	if len(value)%8 != 0 {
+		return nil, errRecord
+	}
+	for ; len(value) > 0; value = value[8:] {
+		n = append(n, binary.BigEndian.Uint64(value))
+	}
+	return n, err
+}
+
+func (*store) setNumbers(b *pebble.Batch, name string, numbers ...uint64) {
+	var value []byte
+	for _, n := range numbers {
+		value = binary.BigEndian.AppendUint64(value, n)
+	}
+	_ = b.Set(metaKey(name), value, nil)
 }
 
 func (s *store) value(name string) ([]byte, error) {
@@ -122,7 +158,7 @@ func (s *store) value(name string) ([]byte, error) {
 func (s *store) raiseFloor(b *pebble.Batch, seq uint64) {
 	if seq > s.floor.Load() {
 		s.floor.Store(seq)
-		_ = b.Set(metaKey(metaFloor), binary.BigEndian.AppendUint64(nil, seq), nil)
+		s.setNumbers(b, metaFloor, seq)
 	}
 }
 

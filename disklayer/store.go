@@ -15,12 +15,13 @@ import (
 // store is one opening of the database, until it is closed or fails. Its
 // goroutines: the committer, the finisher, the keeper, and who writes cursors.
 type store struct {
-	cfg   *config
-	hubs  *hubs
-	fs    *guardFS
-	db    *pebble.DB
-	epoch uint64
-	floor atomic.Uint64 // places of logs without bookkeeping begin behind it
+	cfg     *config
+	hubs    *hubs
+	fs      *guardFS
+	db      *pebble.DB
+	epoch   uint64
+	origins []uint64      // epochs of the stores that this one is a copy of
+	floor   atomic.Uint64 // places of logs without bookkeeping begin behind it
 
 	logs    logCache
 	queue   queue

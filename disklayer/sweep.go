@@ -146,7 +146,7 @@ func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
 // cursor drops a named cursor that was not moved for long.
 func (w *sweep) cursor(key, value []byte) error {
 	a, name, ok := cutAddress(key[1:])
-	at, err := parseNamed(value)
+	at, err := w.s.parseNamed(value)
 	if !ok || err != nil {
 		return errRecord
 	}

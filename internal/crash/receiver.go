@@ -45,8 +45,8 @@ func (r *run) newReceivers() []*receiver {
 			run: r, name: fmt.Sprintf("receiver %d", i), user: r.world.users[i%len(r.world.users)],
 			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20, slow: i%7 == 0,
 		}
-		// Nobody else acknowledges for a user who has one receiver.
-		v.forgets = i%len(r.world.users)%5 == 0 && !v.absent
+		// Another one of the user's reads all of what a copy holds.
+		v.forgets = i%2 == 0 && i+len(r.world.users) < r.cfg.Receivers
 		v.add(parley.User(v.user))
 		for _, group := range r.world.groups {
 			if v.absent || v.rng.IntN(8) == 0 {

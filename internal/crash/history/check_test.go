@@ -143,8 +143,9 @@ func TestRestored(t *testing.T) {
 		want   []Kind
 	}{
 		"acknowledged in the copy":       {[]Event{joins(at(3), at2(1), false), gets(at2(2), b), gets(at2(3), d)}, nil},
-		"acknowledged, and missed":       {[]Event{joins(at(3), at2(1), true), gets(at2(2), b), gets(at2(3), d)}, []Kind{Lost}},
-		"acknowledged, and missed again": {[]Event{joins(at(3), at2(0), true), gets(at2(1), a), joins(at2(1), at2(0), true), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, nil},
+		"acknowledged, and missed":       {[]Event{joins(at(3), at2(1), true), gets(at2(2), b), gets(at2(3), d)}, []Kind{ToldWrongly}},
+		"acknowledged, and missed again": {[]Event{joins(at(3), at2(1), false), joins(at2(1), at2(0), true), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, []Kind{ToldWrongly}},
+		"got again":                      {[]Event{joins(at(3), at2(1), false), gets(at2(1), a), gets(at2(2), b), gets(at2(3), d)}, []Kind{Repeated}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,8 +46,6 @@ func (w *walk) join(j *Join) {
 		if j.Missed {
 			w.fail(ToldWrongly, 0, "at its first join")
 		}
-	case w.epoch == j.At.Epoch && j.Missed && w.Acknowledges && w.lives[w.epoch] > 0:
-		w.rewind(0) // what it acknowledged last may be of the life before still
 	case w.epoch == j.At.Epoch && j.Missed:
 		w.fail(ToldWrongly, 0, "after %d", j.After.Seq)
 		w.leave()
@@ -60,10 +58,12 @@ func (w *walk) join(j *Join) {
 		w.leave()
 		w.begin(j.At.Epoch)
 		switch {
-		case j.Missed:
 		case w.Acknowledges: // what it did in the life before is in the copy
+			if j.Missed {
+				w.fail(ToldWrongly, 0, "after what it acknowledged")
+			}
 			w.next = w.log.after(min(j.At.Seq, w.seen))
-		default:
+		case !j.Missed:
 			w.fail(NotTold, 0, "after %d of epoch %x, at %d of epoch %x", j.After.Seq, j.After.Epoch, j.At.Seq, j.At.Epoch)
 		}
 	}
