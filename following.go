@@ -95,7 +95,8 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 		b.at = head
 	}
 	b.how.At, b.how.Head = socket.Position(b.at), b.at == head
-	if b.how.Head || options.Joined == nil && !b.at.IsZero() { // nobody asks what the first page will tell
+	unasked := options.Joined == nil && !b.at.IsZero() // nobody asks what the first page will tell
+	if stranger := b.isNew && b.at.Epoch != head.Epoch; b.how.Head || unasked && !stranger {
 		return b, nil
 	}
 	page, err := link.ReadAfter(ctx, of, b.at, PageLimit{Messages: 1, Bytes: 1})

@@ -2,6 +2,7 @@ package parley_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,44 @@ func TestLeaveAndJoinKept(t *testing.T) {
 		}
 		w.numbers(1, 501)
 	})
+}
+
+// TestJoinFailsBehindLeave has a Join fail when its membership was left already, and
+// the address joined again: that stays.
+func TestJoinFailsBehindLeave(t *testing.T) {
+	t.Parallel()
+	reading, fail := make(chan struct{}), make(chan struct{})
+	first := true
+	layer := &meddling{
+		readAfter: func(ctx context.Context, of parley.Address, after parley.Cursor, limit parley.PageLimit, link parley.Link) (parley.Page, error) {
+			if !first {
+				return link.ReadAfter(ctx, of, after, limit)
+			}
+			first = false
+			close(reading)
+			<-fail
+			return parley.Page{}, errors.New("made by the test")
+		},
+	}
+	hub := newHub(t, &parley.Options{Layer: layer, Keep: keepAll()})
+	m := newMail(t, engines[0], hub, nil)
+	conns := make(chan *parley.Conn, 1)
+	w := m.connects(t, func(c *parley.Conn) error { conns <- c; return nil })
+	c, joined := await(t, conns, "Connect"), make(chan error, 1)
+	go func() {
+		joined <- c.Join(g, &parley.JoinOptions{After: parley.Cursor{Epoch: 1}, Joined: func(parley.Cursor, bool) {}})
+	}()
+	await(t, reading, "reading")
+	c.Leave(g)
+	if err := c.Join(g, nil); err != nil {
+		t.Fatal(err)
+	}
+	close(fail)
+	if err := await(t, joined, "Join"); err == nil {
+		t.Error("a Join that cannot read returns no error")
+	}
+	keep(t, hub, g, 0, 1)
+	w.numbers(0, 1)
 }
 
 // TestEveryoneKept resumes what everyone got.

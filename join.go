@@ -150,7 +150,7 @@ func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 		return err
 	}
 	if err := f.begin(options); err != nil {
-		c.leaveNow(to)
+		c.leaveNow(to, f.member)
 		return sendError(err)
 	}
 	return nil
@@ -202,17 +202,19 @@ func (c *Conn) Leave(to Address) {
 	if to.kind != kindGroup && to.kind != kindEveryone {
 		return
 	}
-	if !c.later(func() { c.leaveNow(to) }) {
-		c.leaveNow(to)
+	if !c.later(func() { c.leaveNow(to, nil) }) {
+		c.leaveNow(to, nil)
 	}
 }
 
-func (c *Conn) leaveNow(to Address) {
+// leaveNow ends the membership of an address, but none other than only, if that is
+// not nil: it may have been left, and the address joined again.
+func (c *Conn) leaveNow(to Address, only *membership) {
 	c.order.Lock()
 	defer c.order.Unlock()
 	c.mu.Lock()
 	m, _ := c.joined.find(to)
-	if m == nil {
+	if m == nil || only != nil && m != only {
 		c.mu.Unlock()
 		return
 	}

@@ -25,9 +25,10 @@ type Link interface {
 	Send(ctx context.Context, e Envelope) error
 
 	// Subscribe declares that this hub wants the messages of an address: it is
-	// handed those that are sent after Subscribe returned. Subscriptions are
-	// counted: each needs one Unsubscribe. A layer may hand over messages that
-	// nobody declared an interest in.
+	// handed those that are sent after Subscribe returned, and of a log all that
+	// is behind the place which Head returns then, also what was being appended
+	// meanwhile. Subscriptions are counted: each needs one Unsubscribe. A layer may
+	// hand over messages that nobody declared an interest in.
 	Subscribe(ctx context.Context, to Address) error
 	// Unsubscribe takes one Subscribe back. It does not wait.
 	Unsubscribe(to Address)

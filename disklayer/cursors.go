@@ -27,7 +27,7 @@ type moves map[parley.Address]map[string]named
 
 // cursors are the moves of named cursors that are not stored yet. A place of a log
 // that is not in memory may be beyond its head: such moves are kept apart until
-// that is known, so that they take nothing from the others.
+// that is known, so that they take nothing from those that are not.
 type cursors struct {
 	flushing sync.RWMutex // held while cursors are written
 
@@ -60,10 +60,7 @@ func (c *cursors) move(of parley.Address, name string, to named, sure bool) (man
 		name = strings.Clone(name)
 		c.count++
 	}
-	if sure {
-		to = furthest(old, to)
-	}
-	all[of][name] = to
+	all[of][name] = furthest(old, to)
 	return c.count >= maxMoves/2
 }
 

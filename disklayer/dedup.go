@@ -82,14 +82,16 @@ func (s *store) claimed(it *item, now int64) (repeat bool) {
 	return true
 }
 
-// findClaim looks in the store for a key that was used within the window.
-func (s *store) findClaim(key digest, now int64) (*claim, error) {
+// findClaim looks in the store for a key that was used within the window, or, by a
+// clock that was set back meanwhile, in the one to come.
+func (s *store) findClaim(key digest, now int64) (c *claim, err error) {
 	bucket := s.bucket(now)
-	c, err := s.getClaim(bucket, key)
-	if c != nil || err != nil {
-		return c, err
+	for _, b := range []uint64{bucket, bucket - 1, bucket + 1} {
+		if c, err = s.getClaim(b, key); c != nil || err != nil {
+			break
+		}
 	}
-	return s.getClaim(bucket-1, key)
+	return c, err
 }
 
 func (s *store) getClaim(bucket uint64, key digest) (*claim, error) {

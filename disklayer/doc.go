@@ -28,7 +28,8 @@
 //	c address name    a named cursor, and when it was moved
 //	k bucket hash     a dedup key: hash is of the address and the key, bucket of the
 //	                  time, as wide as the window, so that a key is looked up in two
-//	                  buckets, and expires with a whole one
+//	                  buckets (and the next one: the clock may be set back), and
+//	                  expires with a whole one
 //	m address seq     a message, and how many bytes of data the log had taken with it
 //	x name            epoch, those of the stores that this one is a copy of, floor, and
 //	                  how the store was last run

@@ -131,6 +131,24 @@ func TestDedupWindow(t *testing.T) {
 	}
 }
 
+// TestDedupClockSetBack uses a key again when the clock was set back, over the edge
+// of a window too.
+func TestDedupClockSetBack(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, keepAll)
+	bob, window := parley.User("bob"), int64(s.cfg.DedupWindow)
+	c.ns.Store(c.ns.Load()/window*window + 1)
+	first, err := send(link, bob, "hello", "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pass(-time.Second)
+	sweepAll(t, s)
+	if again, err := send(link, bob, "hello", "key"); err != nil || again != first {
+		t.Errorf("before it was sent: %v %v, want %v", again, err, first)
+	}
+}
+
 // TestCursorsExpire has a named cursor not be moved for long.
 func TestCursorsExpire(t *testing.T) {
 	t.Parallel()

@@ -61,6 +61,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"Names", testNames},
 		{"Addresses", testAddresses},
 		{"Subscribe", testSubscribe},
+		{"SubscribeDuringAppend", testSubscribeDuringAppend},
 		{"Ephemeral", testEphemeral},
 		{"Members", testMembers},
 		{"Cancel", testCancel},

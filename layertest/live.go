@@ -48,6 +48,39 @@ func (r *rig) subscribeOften(other *hub) {
 	}
 }
 
+// testSubscribeDuringAppend subscribes while messages are on their way, and appends
+// no more: what is not behind the head that is read then is handed over.
+func testSubscribeDuringAppend(r *rig) {
+	const rounds, burst = 200, 3
+	h, other := r.hub(), r.hub()
+	for i := range rounds {
+		to := parley.Group(fmt.Sprint(i % 5))
+		var appends []<-chan result
+		for k := range burst {
+			appends = append(appends, other.start(r.Context(), message(to, fmt.Sprintf("%d-%d", i, k))))
+		}
+		h.subscribe(to)
+		head := h.head(to)
+		var last parley.Sent
+		for _, c := range appends {
+			res := other.await(c)
+			if res.err != nil {
+				r.Fatal(res.err)
+			}
+			last = res.Sent
+		}
+		if want := h.readAll(to, head); len(want) > 0 {
+			h.wait("handing over what is behind the head", func() bool {
+				handed := h.handed[to]
+				return len(handed) > 0 && handed[len(handed)-1].Cursor == last.Cursor
+			})
+			handed := h.waitHanded(to, len(want))
+			h.checkTexts("what is behind the head", handed[len(handed)-len(want):], texts(want)...)
+		}
+		h.link.Unsubscribe(to)
+	}
+}
+
 // testEphemeral has messages that are not kept reach all hubs, and no log.
 func testEphemeral(r *rig) {
 	hubs, to := []*hub{r.hub(), r.hub(), r.hub()}, parley.Group("g")

@@ -9,8 +9,9 @@ import (
 )
 
 // strange is a layer that is as unlike a memory layer as it may be: there are
-// gaps between its places, results and messages come late and apart from each
-// other, and it survives the end of its links.
+// gaps between its places, what is appended is kept late, results and messages come
+// later and apart from each other, only to who subscribed, and it survives the end
+// of its links.
 type strange struct {
 	kept  parley.Layer
 	mu    sync.Mutex // guards links
@@ -20,14 +21,19 @@ type strange struct {
 // strangeLink is a hub's end of a strange layer.
 type strangeLink struct {
 	parley.Link
-	hub     strangeHub
-	results *late
+	hub     *strangeHub
+	room    chan struct{} // holds one for each append under way
+	appends late
+	results late
 }
 
 // strangeHub is a hub as the layer below sees it.
 type strangeHub struct {
 	parley.Local
-	handed *late
+	handed late
+
+	mu   sync.Mutex // guards subs
+	subs map[parley.Address]int
 }
 
 const gap, offset = 7, 3
@@ -60,8 +66,8 @@ func outerEnvelope(e parley.Envelope) parley.Envelope {
 }
 
 func (s *strange) Attach(local parley.Local) parley.Link {
-	hub := strangeHub{local, new(late)}
-	l := &strangeLink{s.kept.Attach(hub), hub, new(late)}
+	hub := &strangeHub{Local: local, subs: make(map[parley.Address]int)}
+	l := &strangeLink{Link: s.kept.Attach(hub), hub: hub, room: make(chan struct{}, 100)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links = append(s.links, l)
@@ -74,6 +80,7 @@ func (s *strange) reopen() parley.Layer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.links {
+		l.appends.kill()
 		l.results.kill()
 		l.hub.handed.kill()
 		_ = l.Close()
@@ -82,19 +89,52 @@ func (s *strange) reopen() parley.Layer {
 	return s
 }
 
-func (h strangeHub) Deliver(ctx context.Context, e parley.Envelope) error {
-	if e.Cursor.IsZero() {
+func (h *strangeHub) Deliver(ctx context.Context, e parley.Envelope) error {
+	switch {
+	case e.Cursor.IsZero():
 		return h.Local.Deliver(ctx, e)
+	case h.subscribed(e.To, 0):
+		h.handed.do(func() { _ = h.Local.Deliver(ctx, outerEnvelope(e)) })
 	}
-	h.handed.do(func() { _ = h.Local.Deliver(ctx, outerEnvelope(e)) })
 	return nil
 }
 
+// subscribed counts subscriptions, and reports whether there are any.
+func (h *strangeHub) subscribed(to parley.Address, more int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subs[to] += more
+	return h.subs[to] > 0
+}
+
+func (l *strangeLink) Subscribe(ctx context.Context, to parley.Address) error {
+	l.hub.subscribed(to, +1)
+	return l.Link.Subscribe(ctx, to)
+}
+
+func (l *strangeLink) Unsubscribe(to parley.Address) { l.hub.subscribed(to, -1) }
+
 func (l *strangeLink) Append(ctx context.Context, e parley.Envelope, done func(parley.Sent, error)) error {
-	return l.Link.Append(ctx, e, func(s parley.Sent, err error) {
+	select {
+	case l.room <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	told := func(s parley.Sent, err error) {
 		s.Cursor = outerCursor(s.Cursor)
 		l.results.do(func() { done(s, err) })
+		<-l.room
+	}
+	kept := l.appends.do(func() {
+		if err := l.Link.Append(context.WithoutCancel(ctx), e, told); err != nil {
+			told(parley.Sent{}, err)
+		}
 	})
+	if !kept {
+		<-l.room
+		return parley.ErrClosed
+	}
+	return nil
 }
 
 func (l *strangeLink) Head(ctx context.Context, of parley.Address) (parley.Cursor, error) {
@@ -137,6 +177,7 @@ func (l *strangeLink) Advance(of parley.Address, name string, to parley.Cursor) 
 }
 
 func (l *strangeLink) Close() error {
+	l.appends.wait()
 	err := l.Link.Close()
 	l.results.wait()
 	l.hub.handed.wait()
@@ -148,18 +189,24 @@ type late struct {
 	mu      sync.Mutex // guards what follows; calls are added with it held
 	running bool
 	dead    bool
+	over    bool
 	queue   []func()
 	calls   sync.WaitGroup
 }
 
-func (l *late) do(f func()) {
+// do has a function be called, and reports false where that is over.
+func (l *late) do(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
 	l.queue = append(l.queue, f)
 	if !l.running {
 		l.running = true
 		l.calls.Go(l.run)
 	}
+	return true
 }
 
 func (l *late) run() {
@@ -189,4 +236,10 @@ func (l *late) kill() {
 	l.dead = true
 }
 
-func (l *late) wait() { l.calls.Wait() }
+// wait waits for what is to be called, and ends that.
+func (l *late) wait() {
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.calls.Wait()
+}
