@@ -20,12 +20,14 @@ import (
 // talks to it.
 func TestReadmeProgram(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address, release := freeAddress(t)
 	program := strings.Replace(readmeBlock(t, "go"), "127.0.0.1:8080", address, 1)
 	if lines := codeLines(program); lines > 15 {
 		t.Errorf("the program has %d lines of code, want 15", lines)
 	}
-	start(t, program)
+	binary := build(t, program)
+	release()
+	start(t, binary)
 
 	conn := dialWhenUp(t, "ws://"+address+"/ws/")
 	defer conn.Close()
@@ -70,30 +72,34 @@ func codeLines(program string) (n int) {
 	return n
 }
 
-// freeAddress returns a loopback address that was free just now.
-func freeAddress(t *testing.T) string {
+// freeAddress returns a loopback address that nobody else gets until it is released.
+func freeAddress(t *testing.T) (address string, release func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().String(), func() { _ = l.Close() }
 }
 
-// start builds a program inside this module, so that it uses this checkout, and
-// runs it until the test ends.
-func start(t *testing.T, program string) {
+// build builds a program inside this module, so that it uses this checkout.
+func build(t *testing.T, program string) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "program")
+	binary = filepath.Join(dir, "program")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, source).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// start runs a program until the test ends.
+func start(t *testing.T, binary string) {
+	t.Helper()
 	cmd := exec.Command(binary)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -118,7 +124,7 @@ func dialWhenUp(t *testing.T, url string) net.Conn {
 	t.Helper()
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		conn, _, _, err := ws.Dial(t.Context(), url)
 		if err == nil {

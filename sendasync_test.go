@@ -120,17 +120,18 @@ func TestSendsInFlight(t *testing.T) {
 // TestSendAsyncWaitsNoLongerThan gives up with the connection, or the hub.
 func TestSendAsyncWaitsNoLongerThan(t *testing.T) {
 	t.Parallel()
-	full := &meddling{append: func(ctx context.Context, _ parley.Envelope, _ func(parley.Sent, error), _ parley.Link) error {
+	type appending = func(context.Context, parley.Envelope, func(parley.Sent, error), parley.Link) error
+	full := func(ctx context.Context, _ parley.Envelope, _ func(parley.Sent, error), _ parley.Link) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
-	}}
-	never := &meddling{append: func(context.Context, parley.Envelope, func(parley.Sent, error), parley.Link) error { return nil }}
-	for name, layer := range map[string]parley.Layer{"no room in the layer": full, "none is safe": never} {
+	}
+	never := func(context.Context, parley.Envelope, func(parley.Sent, error), parley.Link) error { return nil }
+	for name, appends := range map[string]appending{"no room in the layer": full, "none is safe": never} {
 		for _, by := range []string{"conn", "hub"} {
 			t.Run(name+"/"+by, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					discard := textLogger(&strings.Builder{})
+					layer, discard := &meddling{append: appends}, textLogger(&strings.Builder{})
 					hub := parley.NewHub(&parley.Options{Layer: layer, Limits: parley.Limits{SendsInFlight: 1}, Logger: discard})
 					senders, w := async(t, hub)
 					done, results := collect(100)

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 60_000;
 
 // launch starts Debian's Chromium, or the one that CHROMIUM names.
 export function launch() {
   return chromium.launch({
+    timeout: TIMEOUT_MS,
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: [
       "--no-sandbox",

@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { within } from "./deadline.js";
 
-const READY_MS = 20_000;
-const STOP_MS = 15_000;
+const READY_MS = 60_000;
+const STOP_MS = 60_000;
 const POLL_MS = 25;
 const root = fileURLToPath(new URL("..", import.meta.url));
 

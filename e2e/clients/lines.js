@@ -1,6 +1,6 @@
 import { within } from "../deadline.js";
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 // Lines keeps what a client received and lets a test wait for a text of it.
 export class Lines {

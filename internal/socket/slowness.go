@@ -60,12 +60,18 @@ func (l *Loop) checkPartial(now time.Time) {
 		if c.io.paused() { // what it holds of a message was read last, and has no clock yet
 			return false
 		}
-		if deadline := part.deadline(&l.engine.cfg, now); now.After(deadline) {
+		if c.overdue(now) {
 			c.fail(errTooSlow, &l.in)
 			l.follow(&l.in)
 		}
 		return false
 	})
+}
+
+// overdue reports whether the peer is in the middle of a message that takes too long.
+func (c *Conn) overdue(now time.Time) bool {
+	part := c.decoder.part
+	return part != nil && now.After(part.deadline(&c.loop.engine.cfg, now))
 }
 
 // deadline returns when what is missing of a message is too late. The clock is

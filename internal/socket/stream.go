@@ -94,15 +94,35 @@ func (s *stream) readOnce(c *Conn) (goOn bool, err error) {
 	if err == nil {
 		n, err = s.nc.Read(b.bytes[:])
 	}
+	late := c.decoder.part != nil && errors.Is(err, os.ErrDeadlineExceeded)
+	if late {
+		n, err = s.readLate(b.bytes[:])
+	}
 	if n > 0 && !s.take(c, b.bytes[:n], &b.inbound) {
 		return false, nil // the connection may be another reader's already
 	}
-	if c.decoder.part != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+	if late && n < len(b.bytes) && c.overdue(time.Now()) {
 		c.fail(errTooSlow, &b.inbound)
 		c.tellAll(&b.inbound)
 		return true, s.nc.SetReadDeadline(time.Time{})
 	}
 	return true, err
+}
+
+// lateTime is for what can be read or written at once though its deadline is over:
+// nobody is judged by the time that the process itself stood still.
+const lateTime = 10 * time.Millisecond
+
+// readLate reads what came in time. That nothing did is no error.
+func (s *stream) readLate(b []byte) (int, error) {
+	if err := s.nc.SetReadDeadline(time.Now().Add(lateTime)); err != nil {
+		return 0, err
+	}
+	n, err := s.nc.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return n, err
 }
 
 // limit sets the deadline of a message that was begun.
@@ -180,15 +200,21 @@ func (s *stream) empty(c *Conn, o *outbox) {
 	}
 }
 
-// writeAll writes b, failing when nothing of it goes out for the write timeout.
-// That some did is of use on a plain socket only: TLS cannot go on after a
-// deadline.
+// writeAll writes b, failing when nothing of it goes out for the write timeout, nor
+// right behind it: checkStalled says why. That some did is of use on a plain socket
+// only: TLS cannot go on after a deadline.
 func (s *stream) writeAll(c *Conn, b []byte) (int, error) {
 	for at := 0; at < len(b); {
 		if err := s.nc.SetWriteDeadline(time.Now().Add(c.loop.engine.cfg.WriteTimeout)); err != nil {
 			return at, err
 		}
 		n, err := s.nc.Write(b[at:])
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && isSocket(s.nc) {
+			if err := s.nc.SetWriteDeadline(time.Now().Add(lateTime)); err != nil {
+				return at, err
+			}
+			n, err = s.nc.Write(b[at:])
+		}
 		at += n
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !isSocket(s.nc)) {
 			return at, err
