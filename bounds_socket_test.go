@@ -51,7 +51,7 @@ func TestReceiveQueueOfSockets(t *testing.T) {
 			written++
 		}
 		close(goOn)
-		extend(t, w)
+		extend(t, w.nc)
 		if k.transport == "tls" { // which cannot go on after a deadline
 			_ = w.nc.Close()
 			await(t, last, "Disconnect")

@@ -5,7 +5,6 @@ import (
 	"net"
 	"runtime"
 	"testing"
-	"time"
 )
 
 // raw opens many connections, past their handshakes, at the cost of nothing but
@@ -28,9 +27,7 @@ func (s *site) raw(t testing.TB, n int) []net.Conn {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = nc.Close() })
-		if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
+		extend(t, nc)
 		write(t, nc, handshake)
 		conns[i] = nc
 		if _, err := io.ReadFull(nc, first[:size]); err != nil {

@@ -57,7 +57,7 @@ func closeAnsweredOnceSafe(t *testing.T, k kind) {
 	if b, err := w.r.Peek(1); err == nil {
 		t.Errorf("the server sent %#x before the last message was safe", b)
 	}
-	extend(t, w)
+	extend(t, w.nc)
 	if len(told) > 0 {
 		t.Errorf("got %s before the last message was safe", <-told)
 	}

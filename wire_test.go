@@ -32,9 +32,8 @@ func (s *site) connect(t testing.TB) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = nc.Close() })
-	w := &wire{t: t, nc: nc, r: bufio.NewReader(nc), deflates: s.deflates}
-	extend(t, w)
-	return w
+	extend(t, nc)
+	return &wire{t: t, nc: nc, r: bufio.NewReader(nc), deflates: s.deflates}
 }
 
 // open returns a wire after its handshake.
@@ -86,16 +85,20 @@ func (w *wire) response() *http.Response {
 
 func (w *wire) send(pieces ...string) {
 	w.t.Helper()
+	extend(w.t, w.nc)
 	if _, err := io.WriteString(w.nc, strings.Join(pieces, "")); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// read returns the next frame, which is held to what binds a server's frames
-// (RFC 6455, sections 5.1 and 5.2), or the error of reading. The opcode of one
+// read returns the next frame, which has to come in time and is held to what binds a
+// server's frames (RFC 6455, sections 5.1 and 5.2), or the error of reading. The opcode of one
 // that was compressed has RSV1 added.
 func (w *wire) read() (op byte, payload []byte, err error) {
 	w.t.Helper()
+	if err := w.nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, nil, err
+	}
 	var head [10]byte
 	if _, err := io.ReadFull(w.r, head[:2]); err != nil {
 		return 0, nil, err
@@ -269,10 +272,10 @@ func reset(t testing.TB, w *wire) {
 	}
 }
 
-// extend gives a wire as much time as a new one.
-func extend(t testing.TB, w *wire) {
+// extend gives a connection as much time as a new one.
+func extend(t testing.TB, nc net.Conn) {
 	t.Helper()
-	if err := w.nc.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -100,7 +100,7 @@ func dialed(t *testing.T, l net.Listener) (net.Conn, peer) {
 	client, err := net.Dial(l.Addr().Network(), l.Addr().String())
 	check(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	check(t, client.SetDeadline(time.Now().Add(patience)))
+	check(t, client.SetDeadline(time.Now().Add(4*patience))) // all that a test does with it
 	server, err := l.Accept()
 	check(t, err)
 	return server, client.(peer)
