@@ -89,11 +89,12 @@ func testCursorsMany(r *rig) {
 	}
 	r.moved(h, to, want)
 	h.link.Advance(to, "0", sent[1].Cursor)
+	h.link.Advance(to, "1", sent[0].Cursor) // it stays, and is in use
 	h.link.Advance(to, "one more", sent[0].Cursor)
 	h.link.Advance(to, "and one", sent[1].Cursor)
 	want["0"], want["one more"], want["and one"] = sent[1].Cursor, sent[0].Cursor, sent[1].Cursor
-	delete(want, "1")
 	delete(want, "2")
+	delete(want, "3")
 	r.moved(h, to, want)
 }
 
