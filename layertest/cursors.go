@@ -3,7 +3,9 @@ package layertest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parley-rt/parley"
 )
@@ -75,6 +77,30 @@ func testIntroduce(r *rig) {
 	}
 	h.link.Advance(to, "a", sent[1].Cursor)
 	r.moved(r.hub(), to, map[string]parley.Cursor{"a": sent[1].Cursor, "b": sent[2].Cursor})
+}
+
+// testIntroduceConcurrent introduces one cursor at many places at once: where it is
+// when one of the calls returned, it stays.
+func testIntroduceConcurrent(r *rig) {
+	hubs, to := []*hub{r.hub(), r.hub()}, parley.User("u")
+	sent := hubs[0].appendTexts(to, numbers(1, 8)...)
+	for round := range 20 {
+		name, found := fmt.Sprint(round), make([]parley.Cursor, len(sent))
+		var all sync.WaitGroup
+		for i, s := range sent {
+			h := hubs[i%2]
+			all.Go(func() {
+				if err := h.link.Introduce(r.Context(), to, name, s.Cursor); err != nil {
+					r.Errorf("introducing a cursor: %v", err)
+				}
+				found[i] = h.cursors(to)[name]
+			})
+		}
+		r.join(&all)
+		if at := hubs[0].cursors(to)[name]; at.IsZero() || slices.ContainsFunc(found, func(c parley.Cursor) bool { return c != at }) {
+			r.Errorf("a cursor that was introduced is at %v, and was at %v", at, found)
+		}
+	}
 }
 
 // testCursorsMany has the cursors forgotten that were moved longest ago.
