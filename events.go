@@ -117,14 +117,18 @@ func (e *events) PeerClose(code uint16, _ string) {
 	}
 }
 
-// Closing forgets the connection's addresses.
+// Closing forgets the connection's addresses. Its device is known as long as if it
+// had moved now.
 func (e *events) Closing() {
 	c := (*Conn)(e)
 	c.mu.Lock()
 	c.left = true
-	joined := c.joined
+	joined, user, device := c.joined, c.user, c.device
 	c.joined = memberships{}
 	c.mu.Unlock()
+	if device != nil {
+		c.handler.hub.link.Advance(User(user), device.name, device.at)
+	}
 	for m := range joined.all {
 		m.Forget()
 		c.handler.hub.drop(m)

@@ -13,16 +13,24 @@ type following struct {
 	socket.Follower
 	conn   *Conn
 	member *membership
-	device *string    // nil for the one without a name
+	device *device    // nil for the one without a name
 	next   *following // in the hub's queue of readers
+}
+
+// device is a user's that has a name. What the layer knows of one is forgotten when it
+// was not moved for long, so it is moved, to where it is, when a connection begins and
+// ends.
+type device struct {
+	name string
+	at   Cursor // how far it is known to have got; the loop's once messages flow
 }
 
 // newFollowing makes a membership that follows its address' log, which the loop
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	f := &following{conn: c, member: m}
-	if device := options.Device; device != "" {
-		f.device = &device
+	if options.Device != "" {
+		f.device = &device{name: options.Device}
 	}
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
 	return f
@@ -36,11 +44,14 @@ func (f *following) deviceName() string {
 	if f.device == nil {
 		return ""
 	}
-	return *f.device
+	return f.device.name
 }
 
 // Acked moves the device's cursor. The loop calls it.
 func (f *following) Acked(at socket.Position) {
+	if f.device != nil {
+		f.device.at = Cursor(at)
+	}
 	f.conn.Hub().link.Advance(f.member.topic.address(), f.deviceName(), Cursor(at))
 }
 
@@ -63,6 +74,10 @@ func (f *following) begin(options *JoinOptions) error {
 		return err
 	}
 	f.Began = b.how.Head
+	if d := f.device; d != nil {
+		d.at = b.at
+		f.conn.isDevice(d)
+	}
 	if options.Joined != nil {
 		options.Joined(b.at, b.missed)
 		// What it replied within Connect is put off, and messages follow it.

@@ -52,7 +52,8 @@ type JoinOptions struct {
 	// Device names which of the user's devices this is, each of which has a place
 	// of its own in the log. A new one begins at the furthest place of any, or
 	// with the oldest message; the one without a name is new until it acknowledged
-	// something, or another one is known. Only for Identify, without After. At most 200 bytes,
+	// something, or another one is known. One that is not connected for longer than
+	// messages are kept is new again. Only for Identify, without After. At most 200 bytes,
 	// as the name of a user is.
 	Device string
 
@@ -128,10 +129,18 @@ func (c *Conn) joinNow(to Address, options *JoinOptions) error {
 	err := c.subscribe(to, options)
 	if err != nil && to.kind == kindUser {
 		c.mu.Lock()
-		c.user = ""
+		c.user, c.device = "", nil
 		c.mu.Unlock()
 	}
 	return err
+}
+
+// isDevice notes which device of its user a connection is.
+func (c *Conn) isDevice(d *device) {
+	c.mu.Lock()
+	c.device = d
+	c.mu.Unlock()
+	c.Hub().link.Advance(User(c.User()), d.name, d.at)
 }
 
 // subscribe declares the interest in an address before anything else, so that

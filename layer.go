@@ -79,7 +79,9 @@ type Link interface {
 	// where Advance would ignore the place.
 	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
-	// another epoch. A place that the log does not have is ignored. Names are
+	// another epoch; one that stays where it is was moved all the same. A place
+	// beyond the head or of another epoch is ignored, but not one of what was
+	// trimmed. Names are
 	// any text of at most 200 bytes. Advance does not wait, and what was moved
 	// last may be lost in a crash.
 	Advance(of Address, name string, to Cursor)

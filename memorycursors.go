@@ -72,16 +72,16 @@ func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, 
 }
 
 // Introduce sets a cursor if there is room for another name.
-func (m *memoryLink) Introduce(ctx context.Context, of Address, name string, at Cursor) error {
-	named, err := m.Cursors(ctx, of)
-	if _, known := named[name]; err == nil && !known {
-		m.Advance(of, name, at) // forward only: it may be there by now
-	}
-	return err
+func (m *memoryLink) Introduce(_ context.Context, of Address, name string, at Cursor) error {
+	m.move(of, name, at, true)
+	return m.check()
 }
 
 // Advance does nothing where there is no room for another name.
-func (m *memoryLink) Advance(of Address, name string, to Cursor) {
+func (m *memoryLink) Advance(of Address, name string, to Cursor) { m.move(of, name, to, false) }
+
+// move moves a cursor, or, if it is to be a new one, sets it unless it is there.
+func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) {
 	if m.check() != nil || to.Epoch != m.layer.epoch {
 		return
 	}
@@ -91,7 +91,7 @@ func (m *memoryLink) Advance(of Address, name string, to Cursor) {
 	defer s.mu.Unlock()
 	now := unixNano()
 	log := s.find(of, now)
-	if to.Seq > s.head(log).Seq {
+	if to.Seq > s.head(log).Seq || isNew && log != nil && log.cursors.index(name) >= 0 {
 		return
 	}
 	var cost int64

@@ -34,11 +34,18 @@ type cursors struct {
 	mu      sync.Mutex // guards what follows
 	sure    moves
 	unsure  moves
-	writing []moves // those on their way to the store
-	count   int     // of sure and unsure
+	writing []moves                      // those on their way to the store
+	count   int                          // of sure and unsure
+	fresh   map[cursorName]chan struct{} // those being introduced; closed once they are
 }
 
-func (c *cursors) init() { c.sure, c.unsure = moves{}, moves{} }
+func (c *cursors) init() {
+	c.clear()
+	c.fresh = map[cursorName]chan struct{}{}
+}
+
+// clear forgets the moves. Called with mu held.
+func (c *cursors) clear() { c.sure, c.unsure, c.count = moves{}, moves{}, 0 }
 
 // move notes a move, and reports whether there are many by now. Those that do
 // not fit are lost.
@@ -69,8 +76,7 @@ func (c *cursors) begin() []moves {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = []moves{c.sure, c.unsure}
-	c.init()
-	c.count = 0
+	c.clear()
 	return c.writing
 }
 
@@ -187,37 +193,6 @@ func (s *store) flushCursors() error {
 		return err
 	}
 	return s.run(true, change)
-}
-
-// introduce writes a cursor unless there is one, and returns once it is safe. It
-// does so beside others, but not beside a flush, which it could undo.
-func (s *store) introduce(of parley.Address, keep parley.Retention, name string, at parley.Cursor) error {
-	s.cursors.flushing.RLock()
-	defer s.cursors.flushing.RUnlock()
-	stored, err := s.storedCursors(of)
-	if err != nil {
-		return err
-	}
-	head, err := s.head(of)
-	if err != nil {
-		return err
-	}
-	all := maps.Clone(stored)
-	merge(all, s.cursors.of(of), head)
-	if _, known := all[name]; known || at.Epoch != head.Epoch || at.Seq > head.Seq {
-		return nil
-	}
-	fresh := named{at, s.cfg.now().UnixNano()}
-	all[name] = fresh
-	all = s.remembered(all, keep)
-	return s.run(true, func(b *pebble.Batch) {
-		for old := range stored {
-			if _, ok := all[old]; !ok {
-				_ = b.Delete(cursorKey(of, old), nil)
-			}
-		}
-		_ = b.Set(cursorKey(of, name), fresh.append(nil), nil)
-	})
 }
 
 // cursorChanges returns how the moves are written, nil where there are none.

@@ -3,7 +3,9 @@ package layertest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parley-rt/parley"
 )
@@ -77,6 +79,30 @@ func testIntroduce(r *rig) {
 	r.moved(r.hub(), to, map[string]parley.Cursor{"a": sent[1].Cursor, "b": sent[2].Cursor})
 }
 
+// testIntroduceConcurrent introduces one cursor at many places at once: where it is
+// when one of the calls returned, it stays.
+func testIntroduceConcurrent(r *rig) {
+	hubs, to := []*hub{r.hub(), r.hub()}, parley.User("u")
+	sent := hubs[0].appendTexts(to, numbers(1, 8)...)
+	for round := range 20 {
+		name, found := fmt.Sprint(round), make([]parley.Cursor, len(sent))
+		var all sync.WaitGroup
+		for i, s := range sent {
+			h := hubs[i%2]
+			all.Go(func() {
+				if err := h.link.Introduce(r.Context(), to, name, s.Cursor); err != nil {
+					r.Errorf("introducing a cursor: %v", err)
+				}
+				found[i] = h.cursors(to)[name]
+			})
+		}
+		r.join(&all)
+		if at := hubs[0].cursors(to)[name]; at.IsZero() || slices.ContainsFunc(found, func(c parley.Cursor) bool { return c != at }) {
+			r.Errorf("a cursor that was introduced is at %v, and was at %v", at, found)
+		}
+	}
+}
+
 // testCursorsMany has the cursors forgotten that were moved longest ago.
 func testCursorsMany(r *rig) {
 	const most = 64
@@ -89,11 +115,12 @@ func testCursorsMany(r *rig) {
 	}
 	r.moved(h, to, want)
 	h.link.Advance(to, "0", sent[1].Cursor)
+	h.link.Advance(to, "1", sent[0].Cursor) // it stays, and is in use
 	h.link.Advance(to, "one more", sent[0].Cursor)
 	h.link.Advance(to, "and one", sent[1].Cursor)
 	want["0"], want["one more"], want["and one"] = sent[1].Cursor, sent[0].Cursor, sent[1].Cursor
-	delete(want, "1")
 	delete(want, "2")
+	delete(want, "3")
 	r.moved(h, to, want)
 }
 

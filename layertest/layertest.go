@@ -57,6 +57,7 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"Cursors", testCursors},
 		{"CursorsMany", testCursorsMany},
 		{"Introduce", testIntroduce},
+		{"IntroduceConcurrent", testIntroduceConcurrent},
 		{"CursorNames", testCursorNames},
 		{"Names", testNames},
 		{"Addresses", testAddresses},

@@ -17,9 +17,25 @@ func testTrimCount(r *rig) {
 	h, to := r.hubKeeping(retention), parley.User("u")
 	sent := h.appendTexts(to, numbers(1, 3*keep)...)
 	r.trimmed(h, to, sent, func(kept []string) bool { return len(kept) == keep })
+	r.placedBefore(h, to)
 	other := parley.Group("other")
 	h.appendTexts(other, numbers(1, keep)...)
 	h.checkTexts("a log at its bound", h.readAll(other, parley.Cursor{}), numbers(1, keep)...)
+}
+
+// placedBefore has cursors be where a log was trimmed: before its first message.
+func (r *rig) placedBefore(h *hub, to parley.Address) {
+	r.Helper()
+	first := h.readAfter(to, parley.Cursor{}, manyMessages).Messages[0]
+	at := parley.Cursor{Epoch: first.Cursor.Epoch, Seq: first.Prev}
+	if err := h.link.Introduce(r.Context(), to, "a", at); err != nil {
+		r.Fatalf("introducing a cursor: %v", err)
+	}
+	h.link.Advance(to, "b", at)
+	r.moved(h, to, map[string]parley.Cursor{"a": at, "b": at})
+	if p := h.readAfter(to, at, manyMessages); len(p.Messages) == 0 || p.Messages[0].Cursor != first.Cursor {
+		r.Errorf("behind the place before %v there is %.200q", first.Cursor, texts(p.Messages))
+	}
 }
 
 // testTrimBytes keeps so many bytes.
