@@ -39,16 +39,12 @@ func TestFollowersAreSmall(t *testing.T) {
 			if k.engine == "portable" {
 				bound = 1600
 			}
-			until(t, fmt.Sprintf("a connection costs %d bytes at most", bound), func() bool {
+			until(t, fmt.Sprintf("a connection costs %d bytes at most, and %d more where it is kept", bound, most), func() bool {
 				each[keeps] = (heapInUse() - heap) / n
-				return each[keeps] <= bound
+				return each[keeps] <= bound && (!keeps || each[true]-each[false] <= most)
 			})
 		}
-		more := each[true] - each[false]
-		t.Logf("%v: %d bytes of heap for a connection in a group, %d more where it is kept", k, each[false], more)
-		if more > most {
-			t.Errorf("%v: that a group is kept costs %d bytes, want %d at most", k, more, most)
-		}
+		t.Logf("%v: %d bytes of heap for a connection in a group, %d more where it is kept", k, each[false], each[true]-each[false])
 	}
 }
 

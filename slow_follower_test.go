@@ -80,7 +80,7 @@ func TestFollowerWithoutProgress(t *testing.T) {
 		const size, total = 1 << 16, 2 * kernelBytes >> 16
 		hub := k.hub(t, &parley.Options{
 			Keep:   []parley.KeepRule{{Pattern: "user:*", Messages: 1 << 20, Bytes: 1 << 30}},
-			Limits: parley.Limits{WriteTimeout: 300 * time.Millisecond, PingInterval: 2 * time.Second},
+			Limits: parley.Limits{WriteTimeout: 2 * time.Second, PingInterval: 5 * time.Second},
 		})
 		m := newMail(t, k, hub, nil)
 		for i := range total {

@@ -114,7 +114,7 @@ func TestSteadyMessages(t *testing.T) {
 	t.Parallel()
 	onAll(t, engines, func(t *testing.T, k kind) {
 		opts := impatient()
-		opts.Limits.ReceiveGrace, opts.Limits.ReceiveRate = 500*time.Millisecond, 100 // 10 ms for a byte
+		opts.Limits.ReceiveGrace, opts.Limits.ReceiveRate = 2*time.Second, 100 // 10 ms for a byte
 		w := newSite(t, k.transport, k.hub(t, opts), newEcho).open(t)
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
@@ -124,7 +124,7 @@ func TestSteadyMessages(t *testing.T) {
 				w.send(s[i : i+1])
 			}
 		}
-		message := long(400)
+		message := long(1200) // two take longer than the grace
 		slowly(frame(opText, message) + ping("p") + frame(fin|opMore, message))
 		slowly(text("a"))
 		w.send(closing(1000, ""))

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -120,6 +121,9 @@ func (v *receiver) receive(ctx context.Context) {
 		}
 		v.ended = v.session(ctx, c)
 		c.close()
+		if errors.Is(v.ended, errSilent) && isClosed(v.ending) { // all there is was there when it connected
+			v.failf("%s: %w", v.name, v.ended)
+		}
 		v.away(ctx)
 	}
 }

@@ -12,14 +12,14 @@ func TestSlowPeerIsNotDead(t *testing.T) {
 	t.Parallel()
 	onKinds(t, func(t *testing.T, k kind) {
 		cfg := k.config()
-		cfg.PingInterval, cfg.QueueBytes = 100*time.Millisecond, 8<<20
+		cfg.PingInterval, cfg.QueueBytes = 500*time.Millisecond, 8<<20
 		e := newTestEngine(t, cfg)
 		server, client := k.pair(t)
 		setWriteBuffer(t, server, 16<<10)
 		check(t, client.SetReadBuffer(64<<10))
 		c := open(t, e, server, newRecorder())
 		check(t, c.Start(nil))
-		const size = 3 << 20
+		const size = 6 << 20
 		check(t, c.Write(t.Context(), Frame(true, make([]byte, size)), false))
 		pace := time.NewTicker(20 * time.Millisecond)
 		defer pace.Stop()

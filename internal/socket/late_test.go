@@ -76,7 +76,7 @@ func TestSlowTakerOfStream(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := backlogged(k)
-			cfg.WriteTimeout = 2 * time.Second
+			cfg.WriteTimeout = 3 * time.Second
 			e, h := newTestEngine(t, cfg), newRecorder()
 			server, client := k.pair(t)
 			setWriteBuffer(t, server, 2<<20)
