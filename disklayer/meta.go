@@ -31,7 +31,7 @@ func (r run) lossy(boot string) bool {
 
 // begin reads the store's values, and writes those of this run, with a new epoch
 // where places of the old one could name other messages by now.
-func (s *store) begin(fresh bool) error {
+func (s *store) begin(how opening) error {
 	var err error
 	if s.epoch, err = s.number(metaEpoch); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (s *store) begin(fresh bool) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if fresh || s.epoch == 0 || last.lossy(s.cfg.boot) {
+	if how.fresh || s.epoch == 0 || !how.again && last.lossy(s.cfg.boot) {
 		s.epoch = newEpoch()
 		_ = b.Set(metaKey(metaEpoch), binary.BigEndian.AppendUint64(nil, s.epoch), nil)
 	}
