@@ -83,8 +83,9 @@ func (o *JoinOptions) check(to Address) (JoinOptions, error) {
 
 // Join makes the connection a member of a group or of [Everyone], from the
 // messages on that are sent after it returned, or those behind
-// [JoinOptions.After]. Joining twice is joining once. nil options are the
-// defaults. A user's address is joined by [Conn.Identify].
+// [JoinOptions.After]. Joining twice is joining once, and does not wait for another
+// goroutine's Join that has not returned. nil options are the defaults. A user's
+// address is joined by [Conn.Identify].
 //
 // What Connect joins is joined once it returned. Where that fails, because a log
 // cannot be read, the connection is closed with the code of the error.

@@ -3,6 +3,7 @@ package parley_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,7 +108,7 @@ func TestStressCloseUnderLoad(t *testing.T) {
 			for range 6 {
 				w := s.open(t)
 				all.Go(func() {
-					for {
+					for ; ; runtime.Gosched() { // or each writes for a whole time slice, and the others wait
 						if _, err := w.nc.Write([]byte(text("a") + ping("p"))); err != nil {
 							return
 						}

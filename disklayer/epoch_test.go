@@ -3,9 +3,12 @@ package disklayer
 import (
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/parley-rt/parley"
 )
 
@@ -143,5 +146,26 @@ func TestProcessPowerCut(t *testing.T) {
 		if text != fmt.Sprintf("%0100000d", i) {
 			t.Fatalf("message %d is %.20q", i, text)
 		}
+	}
+}
+
+// TestEpochOfOneProcess has the disk fail where nothing tells which start of the
+// machine this is: as the process goes on, so does the epoch.
+func TestEpochOfOneProcess(t *testing.T) {
+	t.Parallel()
+	disk := &badDisk{refuses: writes, err: syscall.ENOSPC}
+	cfg := testConfig("data")
+	cfg.fs, cfg.boot, cfg.Durability, cfg.reopen = errorfs.Wrap(vfs.NewMem(), disk), "", Process, time.Millisecond
+	l := mustOpen(t, cfg)
+	link, bob := l.Attach(&hub{keep: keepAll}), parley.User("bob")
+	before := mustSend(t, link, bob, "before")
+	disk.bad.Store(true)
+	if _, err := send(link, bob, "meanwhile", ""); !isUnavailable(err) {
+		t.Errorf("sending to a bad disk: %v", err)
+	}
+	disk.bad.Store(false)
+	healthy(t, l, true)
+	if after := mustSend(t, link, bob, "after"); after.Cursor.Epoch != before.Cursor.Epoch {
+		t.Errorf("behind %v comes %v, of another epoch", before.Cursor, after.Cursor)
 	}
 }

@@ -35,7 +35,7 @@ func (r run) lossy(boot string) bool {
 
 // begin reads the store's values, and writes those of this run, with a new epoch
 // where places of the old one could name other messages by now.
-func (s *store) begin(fresh bool) error {
+func (s *store) begin(how opening) error {
 	var err error
 	if s.epoch, err = s.number(metaEpoch); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s *store) begin(fresh bool) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if lossy := last.lossy(s.cfg.boot); fresh || s.epoch == 0 || lossy {
+	if lossy := !how.again && last.lossy(s.cfg.boot); how.fresh || s.epoch == 0 || lossy {
 		switch {
 		case lossy: // cursors may be beyond what is left
 			s.origins = nil

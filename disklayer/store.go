@@ -45,7 +45,7 @@ type store struct {
 // opening says how a database is opened.
 type opening struct {
 	fresh bool // with a new epoch
-	again bool // by a layer that had it open: it is not made where there is none
+	again bool // by a layer that had it open: it is not made where there is none, and the machine was not started anew
 }
 
 // newStore opens the database.
@@ -61,7 +61,7 @@ func newStore(cfg *config, hubs *hubs, how opening) (*store, error) {
 	if err := s.open(how.again); err != nil {
 		return nil, err
 	}
-	if err := s.begin(how.fresh); err != nil {
+	if err := s.begin(how); err != nil {
 		_ = s.discard(err) // it failed
 		return nil, err
 	}
