@@ -31,6 +31,7 @@ type simConn struct {
 	wrote    int // messages to this connection alone
 	got      int // the last one of them
 	ended    bool
+	said     bool // the close frame came
 
 	// The handler.
 	queue   []any
@@ -160,7 +161,12 @@ func (c *simConn) Closing() {
 		c.sim.fail("%v: Closing is called twice", c)
 	}
 	c.closing = true
+	slow := c.sim.slow
+	c.sim.slow = c.sim.engine.stats.SlowClosed.Load()
 	for _, f := range c.members {
+		if c.sim.slow == slow && f.Membership.at > notJoined { // else the last messages had no room
+			f.owed = f.log.behind(f.f.at)
+		}
 		if f.stage != simLeft {
 			f.Forget()
 			f.stage = simLeft

@@ -12,8 +12,10 @@ type simFollower struct {
 	how     Following
 	stage   simStage
 	asked   bool
+	live    bool  // it was, when it was looked at last
 	page    *Page // that was read
 	expects int   // index of the first message that did not come yet
+	owed    int   // index behind the last message that is written before the close frame
 	skips   map[int]bool
 	handled Position
 	acked   Position
@@ -124,8 +126,16 @@ func (s *simulation) leave() bool {
 
 // Read is Source's.
 func (f *simFollower) Read() {
-	if f.asked || f.page != nil || f.f.state != followerReads {
-		f.sim.fail("%v is asked for a page while it has one, or is in state %d", f, f.f.state)
+	if f.f.state != followerReads {
+		f.sim.fail("%v is asked for a page in state %d", f, f.f.state)
+	}
+	for _, other := range f.conn.members {
+		if other.asked || other.page != nil {
+			f.sim.fail("%v and %v are asked for pages", f, other)
+		}
+	}
+	if f.live && f.sim.calm && !f.conn.values {
+		f.sim.fail("%v was live, and reads", f)
 	}
 	f.asked = true
 	f.sim.tell("%v reads behind %v", f, f.f.at)

@@ -50,7 +50,7 @@ func (s *simulation) append() bool {
 // giveUp adds messages that are not published, as a layer does that failed. Those
 // before them were, or not.
 func (s *simulation) giveUp() bool {
-	if s.n(4) > 0 {
+	if s.calm || s.n(4) > 0 {
 		return false
 	}
 	l := s.log()
@@ -66,7 +66,7 @@ func (s *simulation) giveUp() bool {
 
 func (s *simulation) add(l *simLog, givenUp bool) {
 	e := &simEntry{log: l, index: len(l.entries), at: Position{l.epoch, l.head + 1 + s.r.Uint64N(3)}, prev: l.head}
-	if s.n(8) == 0 { // what stands for the one before
+	if !s.calm && s.n(8) == 0 { // what stands for the one before
 		e.prev += s.r.Uint64N(e.at.Seq - l.head)
 	}
 	if len(s.conns) > 0 && s.n(6) == 0 {
@@ -107,7 +107,7 @@ func (s *simulation) publishNext(l *simLog) {
 
 func (s *simulation) reread() bool {
 	l := s.log()
-	if !l.rereads && s.n(4) > 0 {
+	if s.calm || !l.rereads && s.n(4) > 0 {
 		return false
 	}
 	s.rereadLog(l)
@@ -135,7 +135,7 @@ func (s *simulation) trim() bool {
 // newEpoch has a log be lost. What was not published yet may be, or not.
 func (s *simulation) newEpoch() bool {
 	l := s.log()
-	if s.n(8) > 0 {
+	if s.calm || s.n(8) > 0 {
 		return false
 	}
 	l.epoch++

@@ -34,6 +34,9 @@ func (s *simulation) put(size int, what string, put func() error) bool {
 
 // fill has somebody take room in the mailbox, and post much later.
 func (s *simulation) fill() bool {
+	if s.calm {
+		return false
+	}
 	n := 1 + s.r.Int64N(s.loop.limit)
 	if s.n(2) == 0 {
 		n = s.loop.limit - s.filled
@@ -79,7 +82,12 @@ func (s *simulation) flush() bool {
 
 func (s *simulation) beatNow() {
 	now := time.Now()
-	if s.n(8) == 0 {
+	switch s.n(64) {
+	case 0:
+		if !s.keeps { // who reads slowly is closed
+			now = now.Add(2 * s.engine.cfg.WriteTimeout)
+		}
+	case 1, 2, 3, 4:
 		now = now.Add(2 * s.engine.cfg.CloseTimeout)
 	}
 	s.tell("beat")

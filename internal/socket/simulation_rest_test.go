@@ -133,6 +133,9 @@ func (s *simulation) checkQueues() {
 		if o := c.out.Load(); o != nil && !c.closed {
 			s.checkOutbox(c, o)
 		}
+		for _, f := range c.members {
+			f.live = f.Membership.at > notJoined && f.f.state == followerLive
+		}
 		fs := c.followers
 		if fs == nil || c.state != stateOpen {
 			continue

@@ -28,10 +28,10 @@ var errSim = errors.New("the socket is broken")
 
 func (t *simTransport) write(_ *Loop, pieces [][]byte) (n int, err error) {
 	c := (*simConn)(t)
+	c.sim.meanwhile()
 	if c.stream {
 		return 0, nil
 	}
-	c.sim.meanwhile()
 	for _, b := range pieces {
 		k, err := c.take(b)
 		if n += k; err != nil {
@@ -189,6 +189,9 @@ func (c *simConn) frame(op ws.OpCode, b []byte) {
 	if b[1] == 126 {
 		payload = b[4:]
 	}
+	if c.said {
+		c.sim.fail("%v gets a frame behind the close frame", c)
+	}
 	switch op {
 	case ws.OpPing:
 		c.answers = append(c.answers, string(payload))
@@ -199,6 +202,12 @@ func (c *simConn) frame(op ws.OpCode, b []byte) {
 		}
 		c.answered = n
 	case ws.OpClose:
+		c.said = true
+		for _, f := range c.members {
+			if i := f.missing(f.owed); i >= 0 {
+				c.sim.fail("%v did not get %d before the close frame", f, i)
+			}
+		}
 	default:
 		c.message(payload[0], int(binary.BigEndian.Uint32(payload[1:])))
 	}
@@ -267,9 +276,6 @@ func (s *simulation) clientEnds() bool {
 	if c == nil || s.n(20) > 0 {
 		return false
 	}
-	kind := postReadEnd
-	if s.n(2) == 0 {
-		kind = postPeerClosed
-	}
-	return s.arrives(c, post{kind: kind, conn: &c.Conn, code: codeNormal})
+	kinds := []postKind{postReadEnd, postPeerClosed, postFail}
+	return s.arrives(c, post{kind: kinds[s.n(3)], conn: &c.Conn, code: codeNormal})
 }

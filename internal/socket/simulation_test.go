@@ -65,7 +65,9 @@ type simulation struct {
 	fails   int   // every so many pages fail
 	sizes   []int // of messages
 	filled  int64 // bytes of the mailbox that are taken by who is about to post
+	calm    bool  // there is room for all, and no log fails
 	keeps   bool  // there are no messages but kept ones
+	slow    int64 // connections that were closed because they are slow
 	pings   int   // that a loop may have sent or answered
 	inRound bool
 	resting bool      // nothing new happens
@@ -119,6 +121,9 @@ func newSimulation(seed uint64, trace *[]string) *simulation {
 	cfg.MailboxBytes = []int{1, 600, 2000, 20_000, 1 << 20}[s.n(5)]
 	cfg.QueueBytes = []int{1, 300, 1000, 5000, 1 << 20}[s.n(5)]
 	cfg.DropWhenSlow = s.n(2) == 0
+	if s.calm = s.n(6) == 0; s.calm {
+		cfg.MailboxBytes, cfg.QueueBytes = 1<<20, 1<<20
+	}
 	s.fails = []int{3, 10, 1 << 30}[s.n(3)]
 	s.sizes = [][]int{{20}, {20, 150}, {20, 60, 150, 1000}}[s.n(3)]
 	s.engine = &Engine{cfg: cfg}
