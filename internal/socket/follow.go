@@ -227,7 +227,7 @@ func (l *Loop) writePage(c *Conn, frames []byte) bool {
 		return true
 	}
 	l.flushConn(c)
-	if c.out.Load() != nil || c.state != stateOpen {
+	if c.out.Load() != nil || c.state != stateOpen || c.broken {
 		return false
 	}
 	l.writeAnyway(c, frames, false)

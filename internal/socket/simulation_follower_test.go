@@ -163,8 +163,12 @@ func (s *simulation) readNow(f *simFollower) bool {
 		}
 		f.skips[next] = true
 	}
+	size := 0
 	for n := 1 + s.n(5); n > 0 && next < len(l.entries); n-- {
 		e := l.entries[next]
+		if size += len(e.frame); size > len(e.frame) && size > s.engine.cfg.QueueBytes/4 {
+			break
+		}
 		next++
 		p.To = e.at
 		switch {

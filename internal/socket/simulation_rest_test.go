@@ -50,25 +50,7 @@ func (s *simulation) step() (did bool) {
 		did = true
 	}
 	for _, c := range s.conns {
-		did = s.acceptNow(c) || did
-		for _, f := range c.members {
-			did = s.stepFollower(f) || did
-		}
-		for _, w := range slices.Clone(c.writers) {
-			c.room = 1 << 20
-			did = s.write(c, w) || did
-		}
-		if c.closed {
-			continue
-		}
-		if c.room = 1 << 20; c.short && c.accepted {
-			s.ready(c)
-			c.short = false
-			did = true
-		}
-		did = s.handleNext(c) || did
-		did = s.answer(c) || did
-		l.flush()
+		did = s.stepConn(c) || did
 	}
 	if !did && len(l.resting) > 0 {
 		s.tell("beat for %d", len(l.resting))
@@ -76,6 +58,30 @@ func (s *simulation) step() (did bool) {
 		l.flush()
 		did = true
 	}
+	return did
+}
+
+// stepConn has happen what a connection is about to.
+func (s *simulation) stepConn(c *simConn) (did bool) {
+	did = s.acceptNow(c)
+	for _, f := range c.members {
+		did = s.stepFollower(f) || did
+	}
+	for _, w := range slices.Clone(c.writers) {
+		c.room = 1 << 20
+		did = s.write(c, w) || did
+	}
+	if c.closed {
+		return did
+	}
+	if c.room = 1 << 20; c.short && c.accepted {
+		s.ready(c)
+		c.short = false
+		did = true
+	}
+	did = s.handleNext(c) || did
+	did = s.answer(c) || did
+	s.loop.flush()
 	return did
 }
 
@@ -125,6 +131,48 @@ func (s *simulation) checkResting(c *simConn) {
 		}
 		f.expects = len(f.log.entries)
 	}
+}
+
+// busy has each round write something to each connection that is not kept. Where their
+// peers take it at once, and it has room, those who are behind get on all the same.
+func (s *simulation) busy() {
+	if s.loop.limit < 20_000 || s.engine.cfg.QueueBytes < 5000 || s.keeps || s.calm {
+		return
+	}
+	s.tell("busy")
+	s.resting = true
+	defer func() { s.resting = false }()
+	for n := range 100 {
+		for _, l := range s.logs {
+			if n%10 == 0 {
+				s.add(l, false)
+			}
+			if n%20 == 0 { // the next one shows that it is missing
+				l.published, l.rereads = len(l.entries), true
+			}
+			for l.published < len(l.entries) {
+				s.publishNext(l)
+			}
+		}
+		for _, c := range s.conns {
+			if !c.closed {
+				s.writeTo(c)
+			}
+			for range 20 {
+				s.stepConn(c)
+			}
+		}
+		s.loop.release()
+		s.round()
+	}
+	for _, c := range s.conns {
+		for _, f := range c.members {
+			if i := f.missing(len(f.log.entries) - 4); i >= 0 && f.stage == simBegan && c.state == stateOpen && !c.Conn.broken {
+				s.fail("%v did not get %d of %d", f, i, len(f.log.entries))
+			}
+		}
+	}
+	s.rest()
 }
 
 // checkQueues holds what waits to be read, and to be written, to its bounds.

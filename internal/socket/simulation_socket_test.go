@@ -34,7 +34,7 @@ func (t *simTransport) write(_ *Loop, pieces [][]byte) (n int, err error) {
 	}
 	for _, b := range pieces {
 		k, err := c.take(b)
-		if n += k; err != nil {
+		if n += k; err != nil || k < len(b) {
 			return n, err
 		}
 	}
@@ -43,10 +43,10 @@ func (t *simTransport) write(_ *Loop, pieces [][]byte) (n int, err error) {
 
 // take is the socket's taking bytes.
 func (c *simConn) take(b []byte) (int, error) {
-	if c.ended {
+	if c.ended || c.Conn.broken {
 		c.sim.fail("%v is written to after its end", c)
 	}
-	if !c.sim.resting && c.sim.n(500) == 0 {
+	if !c.sim.resting && c.sim.n(c.sim.breaks) == 0 {
 		return 0, errSim
 	}
 	n := min(len(b), c.room)

@@ -63,6 +63,7 @@ type simulation struct {
 	weights []int // of the actions
 	total   int   // of the weights
 	fails   int   // every so many pages fail
+	breaks  int   // every so many writes fail
 	sizes   []int // of messages
 	filled  int64 // bytes of the mailbox that are taken by who is about to post
 	calm    bool  // there is room for all, and no log fails
@@ -125,6 +126,7 @@ func newSimulation(seed uint64, trace *[]string) *simulation {
 		cfg.MailboxBytes, cfg.QueueBytes = 1<<20, 1<<20
 	}
 	s.fails = []int{3, 10, 1 << 30}[s.n(3)]
+	s.breaks = []int{50, 500, 1 << 30}[s.n(3)]
 	s.sizes = [][]int{{20}, {20, 150}, {20, 60, 150, 1000}}[s.n(3)]
 	s.engine = &Engine{cfg: cfg}
 	s.loop = newLoop(s.engine)
@@ -188,6 +190,9 @@ func (s *simulation) run() (failure string) {
 		return ""
 	}
 	s.rest()
+	if s.n(4) == 0 {
+		s.busy()
+	}
 	s.checkAcknowledged()
 	s.end()
 	return ""
