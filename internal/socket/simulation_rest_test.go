@@ -136,7 +136,7 @@ func (s *simulation) checkResting(c *simConn) {
 // busy has each round write something to each connection that is not kept. Where their
 // peers take it at once, and it has room, those who are behind get on all the same.
 func (s *simulation) busy() {
-	if s.loop.limit < 20_000 || s.engine.cfg.QueueBytes < 5000 || s.keeps || s.calm {
+	if s.loop.limit < 20_000 || s.engine.cfg.QueueBytes < 1000 || s.keeps || s.calm {
 		return
 	}
 	s.tell("busy")
@@ -156,7 +156,10 @@ func (s *simulation) busy() {
 		}
 		for _, c := range s.conns {
 			if !c.closed {
+				sizes := s.sizes
+				s.sizes = sizes[:1]
 				s.writeTo(c)
+				s.sizes = sizes
 			}
 			for range 20 {
 				s.stepConn(c)
