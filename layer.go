@@ -111,7 +111,7 @@ type Local interface {
 	Deliver(ctx context.Context, e Envelope) error
 	// Reread says that there may be messages in the logs that no hub was handed:
 	// those that were being appended when the layer failed, and turned out to be
-	// kept. It does not wait.
+	// kept. What is handed over afterwards is behind them. It does not wait.
 	Reread()
 	// Retention returns how much of an address's log is to be kept.
 	Retention(of Address) Retention

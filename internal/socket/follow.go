@@ -220,20 +220,23 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 	return true
 }
 
-// writePage outputs a page, and reports whether it could. Where nothing waits for
-// the connection any page can be: it is what is held for one that reads.
+// writePage outputs a page, and reports whether it could. Where little waited for the
+// connection before this round any page can be: it is what is held for one that reads.
 func (l *Loop) writePage(c *Conn, frames []byte) bool {
 	if l.fits(c, len(frames), 2) {
 		l.output(c, frames)
 		return true
 	}
+	if o := c.out.Load(); o != nil && o.size() > l.engine.cfg.QueueBytes/4 {
+		return false
+	}
 	l.flushConn(c)
-	if c.out.Load() != nil || c.state != stateOpen {
+	if c.state != stateOpen || c.broken {
 		return false
 	}
 	l.writeAnyway(c, frames, false)
 	if o := c.out.Load(); o != nil {
-		o.exempt()
+		o.exempt(len(frames))
 	}
 	return true
 }

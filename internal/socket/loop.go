@@ -195,7 +195,7 @@ func (l *Loop) handle(p *post) {
 	case postBroken:
 		l.broken(c, p.code)
 	case postDrained:
-		l.asks(c)
+		l.drained(c)
 	case postRoom:
 		l.room(c)
 	case postPage:

@@ -25,12 +25,12 @@ type outbox struct {
 	awaits bool       // the loop wants to know that it is empty: a follower is to read
 }
 
-// exempt gives what follows as much room as if nothing were queued: a slow peer that
-// is sent a page must be able to be answered as well.
-func (o *outbox) exempt() {
+// exempt gives what follows as much room as if the page of n bytes that was queued last
+// were not: a slow peer that is sent a page must be able to be answered as well.
+func (o *outbox) exempt(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.spare = o.bytes
+	o.spare = min(o.bytes, n+entryCost)
 }
 
 // add queues b whatever the bound. False: the outbox was emptied already. After

@@ -145,6 +145,6 @@ func (l *Loop) emptied(c *Conn, o *outbox) {
 		l.closeFlushed(c)
 	}
 	if awaits {
-		l.asks(c)
+		l.drained(c)
 	}
 }

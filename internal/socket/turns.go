@@ -80,16 +80,34 @@ func (l *Loop) askPages() {
 }
 
 func (fs *followers) ask(c *Conn) {
-	for fs.first != nil && fs.first.at == hasLeft {
-		fs.left--
-		fs.pop()
-	}
-	if fs.first == nil || fs.asked || fs.starved {
+	if !fs.wants() {
 		return
 	}
 	if o := c.out.Load(); o != nil && o.await() {
 		return
 	}
+	fs.read()
+}
+
+// drained is ask for a connection whose outbox, which it waited for, is empty. There
+// may be another one already, of what was output since: where that is much, there is
+// one whenever it is looked at.
+func (l *Loop) drained(c *Conn) {
+	if fs := c.followers; fs != nil && c.state == stateOpen && !c.broken && fs.wants() {
+		fs.read()
+	}
+}
+
+// wants reports whether there is a page to ask for.
+func (fs *followers) wants() bool {
+	for fs.first != nil && fs.first.at == hasLeft {
+		fs.left--
+		fs.pop()
+	}
+	return fs.first != nil && !fs.asked && !fs.starved
+}
+
+func (fs *followers) read() {
 	m := fs.pop()
 	m.follower.state = followerReads
 	fs.asked = true
