@@ -117,8 +117,7 @@ func (e *events) PeerClose(code uint16, _ string) {
 	}
 }
 
-// Closing forgets the connection's addresses. Its device is known as long as if it
-// had moved now.
+// Closing forgets the connection's addresses. Its device's cursor counts as moved now.
 func (e *events) Closing() {
 	c := (*Conn)(e)
 	c.mu.Lock()
@@ -127,7 +126,7 @@ func (e *events) Closing() {
 	c.joined = memberships{}
 	c.mu.Unlock()
 	if device != nil {
-		c.handler.hub.link.Advance(User(user), device.name, device.at)
+		device.move(c.handler.hub.link, User(user))
 	}
 	for m := range joined.all {
 		m.Forget()

@@ -2,6 +2,7 @@ package parley
 
 import (
 	"context"
+	"time"
 
 	"github.com/parley-rt/parley/internal/fault"
 	"github.com/parley-rt/parley/internal/socket"
@@ -13,23 +14,24 @@ type following struct {
 	socket.Follower
 	conn   *Conn
 	member *membership
-	device *device    // nil for the one without a name
+	device *device    // nil where nothing is acknowledged
 	next   *following // in the hub's queue of readers
 }
 
-// device is a user's that has a name. What the layer knows of one is forgotten when it
-// was not moved for long, so it is moved, to where it is, when a connection begins and
-// ends.
+// device is one of a user's devices while it is connected. The layer forgets a cursor
+// that was not moved for as long as messages are kept, so while it is connected, and
+// when it leaves, it is moved to where it is.
 type device struct {
-	name string
-	at   Cursor // how far it is known to have got; the loop's once messages flow
+	name  string
+	at    Cursor    // how far the layer is known to know it; the loop's once messages flow
+	moved time.Time // when Beat moved it
 }
 
 // newFollowing makes a membership that follows its address' log, which the loop
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	f := &following{conn: c, member: m}
-	if options.Device != "" {
+	if m.topic.address().kind == kindUser && options.After.IsZero() {
 		f.device = &device{name: options.Device}
 	}
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
@@ -39,20 +41,27 @@ func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 // Read queues the membership for a page. The loop calls it.
 func (f *following) Read() { f.conn.Hub().readers.add(f) }
 
-// deviceName returns the name of the named cursor.
-func (f *following) deviceName() string {
-	if f.device == nil {
-		return ""
-	}
-	return f.device.name
-}
-
 // Acked moves the device's cursor. The loop calls it.
 func (f *following) Acked(at socket.Position) {
-	if f.device != nil {
-		f.device.at = Cursor(at)
+	f.device.at = Cursor(at)
+	f.device.move(f.conn.Hub().link, f.member.topic.address())
+}
+
+// Beat moves the cursor of a quiet device to where it is, long before it would be
+// forgotten. The loop calls it.
+func (f *following) Beat(now time.Time) {
+	hub, of, d := f.conn.Hub(), f.member.topic.address(), f.device
+	if now.Sub(d.moved) >= hub.keep.find(of).Age/4 {
+		d.moved = now
+		d.move(hub.link, of)
 	}
-	f.conn.Hub().link.Advance(f.member.topic.address(), f.deviceName(), Cursor(at))
+}
+
+// move has the layer know the device where it is.
+func (d *device) move(link Link, of Address) {
+	if !d.at.IsZero() {
+		link.Advance(of, d.name, d.at)
+	}
 }
 
 // beginning says where messages begin.
@@ -60,6 +69,7 @@ type beginning struct {
 	how    socket.Following
 	at     Cursor // what messages come behind, also where they begin with the oldest
 	missed bool
+	known  bool // the layer knows the device
 	isNew  bool // the device needs a place, or it would begin behind what others are sent meanwhile
 }
 
@@ -68,15 +78,17 @@ func (f *following) begin(options *JoinOptions) error {
 	ctx := f.conn.Context()
 	b, err := f.start(ctx, options)
 	if err == nil && b.isNew {
-		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
+		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.device.name, b.at)
 	}
 	if err != nil {
 		return err
 	}
 	f.Began = b.how.Head
-	if d := f.device; d != nil {
-		d.at = b.at
-		f.conn.isDevice(d)
+	if f.device != nil {
+		if b.known || b.isNew {
+			f.device.at = b.at
+		}
+		f.conn.setDevice(f.device)
 	}
 	if options.Joined != nil {
 		options.Joined(b.at, b.missed)
@@ -103,7 +115,7 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 		}
 	case of.kind == kindUser:
 		b.how.Pongs = true
-		if b.at, b.isNew, err = f.acknowledged(ctx, head.Epoch); err != nil {
+		if err = f.acknowledged(ctx, &b, head.Epoch); err != nil {
 			return b, err
 		}
 	default:
@@ -130,22 +142,23 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 	return b, nil
 }
 
-// acknowledged returns how far the connection's device got, or the user's furthest
-// one in the log's epoch where it is new; zero where there is none.
-func (f *following) acknowledged(ctx context.Context, epoch uint64) (at Cursor, isNew bool, err error) {
+// acknowledged finds how far the connection's device got, or the user's furthest one
+// in the log's epoch where it is new; zero where there is none.
+func (f *following) acknowledged(ctx context.Context, b *beginning, epoch uint64) error {
 	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
 	if err != nil {
-		return at, false, err
+		return err
 	}
-	if at, known := cursors[f.deviceName()]; known {
-		return at, false, nil
+	if b.at, b.known = cursors[f.device.name]; b.known {
+		return nil
 	}
 	for _, c := range cursors {
-		if known, knows := c.Epoch == epoch, at.Epoch == epoch; known && !knows || known == knows && c.Seq > at.Seq {
-			at = c
+		if ours, best := c.Epoch == epoch, b.at.Epoch == epoch; ours && !best || ours == best && c.Seq > b.at.Seq {
+			b.at = c
 		}
 	}
-	return at, f.device != nil || len(cursors) > 0, nil
+	b.isNew = f.device.name != "" || len(cursors) > 0
+	return nil
 }
 
 // pageMessages and pageBytes bound what is read of a log at a time.

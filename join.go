@@ -136,12 +136,11 @@ func (c *Conn) joinNow(to Address, options *JoinOptions) error {
 	return err
 }
 
-// isDevice notes which device of its user a connection is.
-func (c *Conn) isDevice(d *device) {
+// setDevice notes which device of its user a connection is.
+func (c *Conn) setDevice(d *device) {
 	c.mu.Lock()
 	c.device = d
 	c.mu.Unlock()
-	c.Hub().link.Advance(User(c.User()), d.name, d.at)
 }
 
 // subscribe declares the interest in an address before anything else, so that

@@ -1,12 +1,16 @@
 package socket
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // askedSource is told when it is asked to read; the test answers.
 type askedSource struct{ asked chan struct{} }
 
 func (s askedSource) Read()        { s.asked <- struct{}{} }
 func (askedSource) Acked(Position) {}
+func (askedSource) Beat(time.Time) {}
 
 // asker is a follower whose pages the test makes.
 type asker struct {

@@ -1,6 +1,9 @@
 package socket
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Position is a place in a log. Those of one epoch are in the order of Seq.
 type Position struct{ Epoch, Seq uint64 }
@@ -13,6 +16,8 @@ type Source interface {
 	Read()
 	// Acked says that the peer acknowledged what was written up to a position.
 	Acked(at Position)
+	// Beat is called with the heartbeat of a connection whose pongs acknowledge.
+	Beat(now time.Time)
 }
 
 // Follower is a membership that misses no message of a log. It has a position in

@@ -128,6 +128,8 @@ func (s *testSource) page(after Position) *Page {
 	return p
 }
 
+func (s *testSource) Beat(time.Time) {}
+
 func (s *testSource) Acked(at Position) {
 	if s.acked != nil {
 		s.acked(at)

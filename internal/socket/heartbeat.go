@@ -22,5 +22,8 @@ func (l *Loop) beat(now time.Time) {
 			continue
 		}
 		l.output(c, c.heartbeat())
+		if fs := c.followers; fs != nil && fs.acks != nil {
+			fs.acks.follower.source.Beat(now)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package socket
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // simFollower is a membership that follows a log.
 type simFollower struct {
@@ -232,6 +235,9 @@ func (f *simFollower) gets(index int) {
 	}
 	f.expects = index + 1
 }
+
+// Beat is Source's.
+func (f *simFollower) Beat(time.Time) {}
 
 // Acked is Source's.
 func (f *simFollower) Acked(at Position) {
