@@ -81,9 +81,8 @@ type Link interface {
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch; one that stays where it is was moved all the same. A place
 	// beyond the head or of another epoch is ignored, but not one of what was
-	// trimmed. Names are
-	// any text of at most 200 bytes. Advance does not wait, and what was moved
-	// last may be lost in a crash.
+	// trimmed. Names are any text of at most 200 bytes. Advance does not wait, and
+	// what was moved last may be lost in a crash.
 	Advance(of Address, name string, to Cursor)
 
 	// Members asks every hub for its members of an address.

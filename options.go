@@ -61,7 +61,8 @@ const (
 	CloseSlow SlowReader = iota
 	// DropSlow drops the messages that do not fit, and keeps the connection as long
 	// as it reads at all: see [Limits.WriteTimeout]. While kept messages wait, no more
-	// than SendQueueBytes of others go before them; the rest is dropped.
+	// than SendQueueBytes of what is sent to other addresses of the connection go
+	// before them; the rest is dropped.
 	DropSlow
 )
 

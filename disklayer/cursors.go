@@ -27,21 +27,22 @@ type moves map[parley.Address]map[string]named
 
 // cursors are the moves of named cursors that are not stored yet. A place of a log
 // that is not in memory may be beyond its head: such moves are kept apart until
-// that is known, so that they take nothing from those that are not.
+// that is known, so that they take nothing from those that are not. Of one name's the
+// furthest is kept: no hub moves a cursor to a place that it was not given.
 type cursors struct {
 	flushing sync.RWMutex // held while cursors are written
 
-	mu      sync.Mutex // guards what follows
-	sure    moves
-	unsure  moves
-	writing []moves                      // those on their way to the store
-	count   int                          // of sure and unsure
-	fresh   map[cursorName]chan struct{} // those being introduced; closed once they are
+	mu          sync.Mutex // guards what follows
+	sure        moves
+	unsure      moves
+	writing     []moves                          // those on their way to the store
+	count       int                              // of sure and unsure
+	introducing map[parley.Address]chan struct{} // those with a cursor that is being introduced; closed once it is
 }
 
 func (c *cursors) init() {
 	c.clear()
-	c.fresh = map[cursorName]chan struct{}{}
+	c.introducing = map[parley.Address]chan struct{}{}
 }
 
 // clear forgets the moves. Called with mu held.

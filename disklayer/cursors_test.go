@@ -1,6 +1,8 @@
 package disklayer
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,5 +26,37 @@ func TestCursorOfLogNotInMemory(t *testing.T) {
 	link.Advance(bob, "phone", places[2])
 	if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != places[4] {
 		t.Errorf("the cursor is at %v, %v; want %v", named["phone"], err, places[4])
+	}
+}
+
+// TestIntroduceMany introduces many devices of one user at once: no more are stored than
+// are remembered, and the last one is known.
+func TestIntroduceMany(t *testing.T) {
+	t.Parallel()
+	l := mustOpen(t, testConfig(t.TempDir())) // where syncing takes its time
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	at := mustSend(t, link, bob, "data").Cursor
+	var all sync.WaitGroup
+	for i := range 4 * maxCursors {
+		all.Go(func() {
+			if err := link.Introduce(t.Context(), bob, fmt.Sprint(i), at); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s, err := l.use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := s.storedCursors(bob); err != nil || len(stored) > maxCursors {
+		t.Errorf("%d cursors are stored, %v", len(stored), err)
+	}
+	if err := link.Introduce(t.Context(), bob, "zzz", at); err != nil {
+		t.Fatal(err)
+	}
+	if named, err := link.Cursors(t.Context(), bob); err != nil || named["zzz"] != at || len(named) > maxCursors {
+		t.Errorf("%d cursors, %v, of which the last is at %v, want %v", len(named), err, named["zzz"], at)
 	}
 }

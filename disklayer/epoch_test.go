@@ -69,6 +69,27 @@ func TestBackup(t *testing.T) {
 	copied(other, head2)
 }
 
+// TestBackupOfProcess opens the copy of a store in use, whose messages need not survive
+// the machine, on another machine: the copy does.
+func TestBackupOfProcess(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("data")
+	cfg.fs, cfg.boot, cfg.Durability = vfs.NewMem(), "1", Process
+	l := mustOpen(t, cfg)
+	link := l.Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	link.Advance(bob, "phone", mustSend(t, link, bob, "data").Cursor)
+	if err := l.Backup(t.Context(), "copy"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.dir, cfg.boot = "copy", "2"
+	link = mustOpen(t, cfg).Attach(&hub{keep: keepAll})
+	head, _ := link.Head(t.Context(), bob)
+	if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != head {
+		t.Errorf("cursors are %v, %v; want %v", named, err, head)
+	}
+}
+
 // TestEpoch opens stores again in ways that may have lost messages, and in ways
 // that have not.
 func TestEpoch(t *testing.T) {

@@ -7,29 +7,23 @@ import (
 	"github.com/parley-rt/parley"
 )
 
-// cursorName names a cursor.
-type cursorName struct {
-	of   parley.Address
-	name string
-}
-
-// introduces waits until nobody introduces a cursor. The function ends that nobody
-// else does.
-func (c *cursors) introduces(n cursorName) (over func()) {
+// lock waits until no cursor of an address is being introduced, and has others wait
+// until unlock.
+func (c *cursors) lock(of parley.Address) (unlock func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.fresh[n] != nil {
-		other := c.fresh[n]
+	for c.introducing[of] != nil {
+		other := c.introducing[of]
 		c.mu.Unlock()
 		<-other
 		c.mu.Lock()
 	}
 	mine := make(chan struct{})
-	c.fresh[n] = mine
+	c.introducing[of] = mine
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		delete(c.fresh, n)
+		delete(c.introducing, of)
 		close(mine)
 	}
 }
@@ -37,7 +31,7 @@ func (c *cursors) introduces(n cursorName) (over func()) {
 // introduce writes a cursor unless there is one, and returns once it is safe. It
 // does so beside others, but not beside a flush, which it could undo.
 func (s *store) introduce(of parley.Address, keep parley.Retention, name string, at parley.Cursor) error {
-	defer s.cursors.introduces(cursorName{of, name})()
+	defer s.cursors.lock(of)()
 	s.cursors.flushing.RLock()
 	defer s.cursors.flushing.RUnlock()
 	stored, err := s.storedCursors(of)

@@ -149,7 +149,10 @@ func (k *link) Introduce(ctx context.Context, of parley.Address, name string, at
 	if err != nil {
 		return err
 	}
-	keep, _ := k.layer.hubs.retention(of)
+	keep, ok := k.layer.hubs.retention(of)
+	if !ok { // all hubs left: the layer is being closed
+		return parley.ErrClosed
+	}
 	if err := s.introduce(of, keep, name, at); err != nil {
 		return unavailable("the cursor cannot be kept now", err)
 	}

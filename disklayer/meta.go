@@ -53,7 +53,8 @@ func (s *store) begin(how opening) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if lossy := !how.again && last.lossy(s.cfg.boot); how.fresh || s.epoch == 0 || lossy {
+	lossy := !how.again && !how.fresh && last.lossy(s.cfg.boot) // a copy was synced whole
+	if how.fresh || s.epoch == 0 || lossy {
 		switch {
 		case lossy: // cursors may be beyond what is left
 			s.origins = nil

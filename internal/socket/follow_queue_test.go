@@ -144,6 +144,32 @@ func TestFollowerAmongOthers(t *testing.T) {
 	})
 }
 
+// TestOthersWhileAPageIsRead has a peer that reads all it is sent wait for a page that
+// does not come: nothing else is dropped for that.
+func TestOthersWhileAPageIsRead(t *testing.T) {
+	t.Parallel()
+	onKinds(t, func(t *testing.T, k kind) {
+		cfg := k.config()
+		cfg.QueueBytes, cfg.DropWhenSlow = 100_000, true
+		e := newTestEngine(t, cfg)
+		others, other := new(Topic), &Membership{}
+		f := prepare(t, k, e, &testLog{}, nil)
+		other.Init(f.conn, others)
+		check(t, other.Join())
+		source := askedSource{make(chan struct{}, 1)}
+		check(t, f.source.member.Begin(Following{Source: source}))
+		await(t, source.asked, "a read")
+		for range 4 * cfg.QueueBytes / 10_000 {
+			check(t, e.Publish(t.Context(), others, Post{Frame: logFrame(0, 10_000)}))
+			_, err := readFrame(f.client)
+			check(t, err)
+		}
+		if n := e.Stats().Dropped.Load(); n > 0 {
+			t.Errorf("%d messages were dropped", n)
+		}
+	})
+}
+
 // TestJoinAndLeaveWithoutEnd has a peer that does not read join and leave: those
 // that left are not held until it does.
 func TestJoinAndLeaveWithoutEnd(t *testing.T) {

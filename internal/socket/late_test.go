@@ -3,6 +3,7 @@ package socket
 import (
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -94,5 +95,40 @@ func TestSlowTakerOfStream(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// bothConn returns what its second read brings together with the deadline's error, as an
+// io.Reader may.
+type bothConn struct {
+	net.Conn
+	reads int
+}
+
+func (c *bothConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.reads++; c.reads == 2 && err == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// TestLateWithBytes loses nothing of what comes together with an error.
+func TestLateWithBytes(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, testConfig())
+	server, client := net.Pipe() // a read for each write
+	h, got := newRecorder(), make(chan string, 1)
+	h.receive = func(m []Message) bool { got <- string(m[0].Data); return true }
+	check(t, open(t, e, &bothConn{Conn: server}, h).Start(nil))
+	check(t, client.SetDeadline(time.Now().Add(patience)))
+	go func() { _, _ = io.Copy(io.Discard, client) }()
+	frame := clientFrame(ws.OpText, "hello world")
+	for _, piece := range [][]byte{frame[:8], frame[8:12], frame[12:]} {
+		_, err := client.Write(piece)
+		check(t, err)
+	}
+	if text := await(t, got, "a message"); text != "hello world" {
+		t.Errorf("got %q", text)
 	}
 }

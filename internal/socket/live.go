@@ -118,10 +118,12 @@ func (fs *followers) waits(c *Conn) int {
 func (l *Loop) lost(gaps []gap) {
 	for _, g := range gaps {
 		head := g.part.log.head // perhaps of a smaller message that came later, and had room
-		if g.unknown || head.Epoch != g.last.Epoch {
+		switch {
+		case g.unknown || head.Epoch != g.last.Epoch && head != (Position{}):
 			head = unknown
+		case head.Seq < g.last.Seq:
+			head = g.last
 		}
-		head.Seq = max(head.Seq, g.last.Seq)
 		g.part.advance(head)
 		for _, m := range g.part.members {
 			f := m.follower

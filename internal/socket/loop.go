@@ -302,7 +302,7 @@ func (l *Loop) deliver(p *post) {
 		if c.state != stateOpen || except != (ID{}) && c.ID == except {
 			continue
 		}
-		if l.crowds(c, p.size) {
+		if l.passes(c, p.size) {
 			l.engine.stats.Dropped.Add(1)
 			continue
 		}

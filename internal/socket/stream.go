@@ -96,7 +96,10 @@ func (s *stream) readOnce(c *Conn) (goOn bool, err error) {
 	}
 	late := c.decoder.part != nil && errors.Is(err, os.ErrDeadlineExceeded)
 	if late {
-		n, err = s.readLate(b.bytes[:])
+		err = nil
+		if n == 0 {
+			n, err = s.readLate(b.bytes[:])
+		}
 	}
 	if n > 0 && !s.take(c, b.bytes[:n], &b.inbound) {
 		return false, nil // the connection may be another reader's already

@@ -6,7 +6,7 @@ type followers struct {
 	acks        *Membership // whose messages pongs acknowledge
 	pinged      Position    // what the answer to the last numbered ping acknowledges
 	written     Position    // what the next one's does
-	passed      int         // bytes of what is not kept, published since one of them began to wait
+	passed      int         // bytes of what is not kept, published since one of them began to wait, or was handed a page
 	output      int         // bytes of this round's, with entryCost for each piece
 	waiting     int32       // how many wait for their turn
 	left        int32       // and how many of them left meanwhile
@@ -121,10 +121,10 @@ func (fs *followers) pop() *Membership {
 	return m
 }
 
-// crowds reports whether so many bytes that are not kept have to give way: where they
-// are dropped for slow peers, and followers wait for the queue to be empty, it takes
-// one more full of them, or those might wait for ever.
-func (l *Loop) crowds(c *Conn, size int) bool {
+// passes reports whether more than the queue holds was published, and not kept, since a
+// follower began to wait or was handed a page last, with so many bytes now. Where
+// messages are dropped for slow peers, those then give way, or it might wait for ever.
+func (l *Loop) passes(c *Conn, size int) bool {
 	fs := c.followers
 	switch {
 	case fs == nil || !l.engine.cfg.DropWhenSlow:
@@ -135,6 +135,18 @@ func (l *Loop) crowds(c *Conn, size int) bool {
 	}
 	fs.passed += size + entryCost
 	return fs.passed > l.engine.cfg.QueueBytes
+}
+
+// crowds is passes for frames, which a peer that takes them is not in want of: they give
+// way while a queue is to be emptied, or be left with room for the page that is asked for.
+func (l *Loop) crowds(c *Conn, size int) bool {
+	if !l.passes(c, size) {
+		return false
+	}
+	if c.followers.asked {
+		return c.followers.waits(c) > l.engine.cfg.QueueBytes/4
+	}
+	return c.out.Load() != nil
 }
 
 // rested has those whose reading failed try again.
