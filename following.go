@@ -14,7 +14,7 @@ type following struct {
 	socket.Follower
 	conn   *Conn
 	member *membership
-	device *device    // nil where nothing is acknowledged
+	device *device    // nil for the one without a name until it is known
 	next   *following // in the hub's queue of readers
 }
 
@@ -23,15 +23,15 @@ type following struct {
 // when it leaves, it is moved to where it is.
 type device struct {
 	name  string
-	at    Cursor    // how far the layer is known to know it; the loop's once messages flow
-	moved time.Time // when Beat moved it
+	at    Cursor // how far it is known to have got; the loop's once messages flow
+	moved int64  // when Beat moved it, Unix time in nanoseconds
 }
 
 // newFollowing makes a membership that follows its address' log, which the loop
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	f := &following{conn: c, member: m}
-	if m.topic.address().kind == kindUser && options.After.IsZero() {
+	if options.Device != "" {
 		f.device = &device{name: options.Device}
 	}
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
@@ -41,9 +41,29 @@ func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 // Read queues the membership for a page. The loop calls it.
 func (f *following) Read() { f.conn.Hub().readers.add(f) }
 
+// deviceName returns the name of the named cursor.
+func (f *following) deviceName() string {
+	if f.device == nil {
+		return ""
+	}
+	return f.device.name
+}
+
+// isAt notes how far the device is known to have got.
+func (f *following) isAt(at Cursor) {
+	if f.device == nil {
+		f.device = &device{}
+	}
+	isFirst := f.device.at.IsZero()
+	f.device.at = at
+	if isFirst {
+		f.conn.setDevice(f.device)
+	}
+}
+
 // Acked moves the device's cursor. The loop calls it.
 func (f *following) Acked(at socket.Position) {
-	f.device.at = Cursor(at)
+	f.isAt(Cursor(at))
 	f.device.move(f.conn.Hub().link, f.member.topic.address())
 }
 
@@ -51,18 +71,14 @@ func (f *following) Acked(at socket.Position) {
 // forgotten. The loop calls it.
 func (f *following) Beat(now time.Time) {
 	hub, of, d := f.conn.Hub(), f.member.topic.address(), f.device
-	if now.Sub(d.moved) >= hub.keep.find(of).Age/4 {
-		d.moved = now
+	if at := now.UnixNano(); d != nil && at-d.moved >= int64(hub.keep.find(of).Age/4) {
+		d.moved = at
 		d.move(hub.link, of)
 	}
 }
 
 // move has the layer know the device where it is.
-func (d *device) move(link Link, of Address) {
-	if !d.at.IsZero() {
-		link.Advance(of, d.name, d.at)
-	}
-}
+func (d *device) move(link Link, of Address) { link.Advance(of, d.name, d.at) }
 
 // beginning says where messages begin.
 type beginning struct {
@@ -78,17 +94,14 @@ func (f *following) begin(options *JoinOptions) error {
 	ctx := f.conn.Context()
 	b, err := f.start(ctx, options)
 	if err == nil && b.isNew {
-		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.device.name, b.at)
+		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
 	}
 	if err != nil {
 		return err
 	}
 	f.Began = b.how.Head
-	if f.device != nil {
-		if b.known || b.isNew {
-			f.device.at = b.at
-		}
-		f.conn.setDevice(f.device)
+	if b.known || b.isNew {
+		f.isAt(b.at)
 	}
 	if options.Joined != nil {
 		options.Joined(b.at, b.missed)
@@ -149,7 +162,7 @@ func (f *following) acknowledged(ctx context.Context, b *beginning, epoch uint64
 	if err != nil {
 		return err
 	}
-	if b.at, b.known = cursors[f.device.name]; b.known {
+	if b.at, b.known = cursors[f.deviceName()]; b.known {
 		return nil
 	}
 	for _, c := range cursors {
@@ -157,7 +170,7 @@ func (f *following) acknowledged(ctx context.Context, b *beginning, epoch uint64
 			b.at = c
 		}
 	}
-	b.isNew = f.device.name != "" || len(cursors) > 0
+	b.isNew = f.device != nil || len(cursors) > 0
 	return nil
 }
 

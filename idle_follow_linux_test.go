@@ -17,7 +17,7 @@ func TestFollowersAreSmall(t *testing.T) {
 	if testing.Short() {
 		n = 500
 	}
-	const most = 220 // bytes
+	const most = 320 // bytes; some 190, and noise
 	join := func(c *parley.Conn, _ int64) error {
 		return c.Join(g, &parley.JoinOptions{After: parley.Cursor{Epoch: 1}})
 	}
