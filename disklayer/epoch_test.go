@@ -3,10 +3,12 @@ package disklayer
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/parley-rt/parley"
@@ -87,6 +89,36 @@ func TestBackupOfProcess(t *testing.T) {
 	head, _ := link.Head(t.Context(), bob)
 	if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != head {
 		t.Errorf("cursors are %v, %v; want %v", named, err, head)
+	}
+}
+
+// TestOrigins bounds the epochs that a copy of a copy remembers: the last ones.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("data")
+	cfg.fs = vfs.NewMem()
+	l := mustOpen(t, cfg)
+	s, err := l.use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	origins := make([]uint64, maxOrigins)
+	for i := range origins {
+		origins[i] = uint64(i + 1)
+	}
+	if err := s.run(true, func(b *pebble.Batch) { s.setNumbers(b, metaOrigins, origins...) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Backup(t.Context(), "copy"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.dir = "copy"
+	copied, err := mustOpen(t, cfg).use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := append(origins[1:], s.epoch); !slices.Equal(copied.origins, want) {
+		t.Errorf("the origins are %v, want %v", copied.origins, want)
 	}
 }
 

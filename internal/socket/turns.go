@@ -121,9 +121,10 @@ func (fs *followers) pop() *Membership {
 	return m
 }
 
-// passes reports whether more than the queue holds was published, and not kept, since a
-// follower began to wait or was handed a page last, with so many bytes now. Where
-// messages are dropped for slow peers, those then give way, or it might wait for ever.
+// passes counts a message of so many bytes that is not kept, and reports whether more of
+// such was published than the queue takes since a follower began to wait, or was handed
+// a page. It may then be dropped, where messages are for slow peers: the follower might
+// wait for ever.
 func (l *Loop) passes(c *Conn, size int) bool {
 	fs := c.followers
 	switch {
@@ -137,8 +138,8 @@ func (l *Loop) passes(c *Conn, size int) bool {
 	return fs.passed > l.engine.cfg.QueueBytes
 }
 
-// crowds is passes for frames, which a peer that takes them is not in want of: they give
-// way while a queue is to be emptied, or be left with room for the page that is asked for.
+// crowds is passes for frames. They are dropped only where they are in the way: while the
+// outbox is to become empty, or to have room for the page that was asked for.
 func (l *Loop) crowds(c *Conn, size int) bool {
 	if !l.passes(c, size) {
 		return false
