@@ -34,7 +34,6 @@ type Conn struct {
 	life        *life      // if anybody asked when the context ends
 	sends       *inFlight  // while kept messages are on their way that SendAsync sent
 	user        string
-	device      *device // of the user, whose messages are kept
 	joined      memberships
 	paused      bool // reading waits for the consumer
 	closing     bool // received messages are of no interest any more

@@ -15,6 +15,7 @@ type event struct {
 	code               CloseCode
 	data               []byte   // of a received message
 	message            *Message // to deliver
+	notice             *notice  // to tell
 }
 
 type eventKind uint8
@@ -22,6 +23,7 @@ type eventKind uint8
 const (
 	eventReceive eventKind = iota
 	eventDeliver
+	eventMissed
 	eventPeerClose // answer the peer's close frame
 	eventOver      // the last one
 )
@@ -117,20 +119,18 @@ func (e *events) PeerClose(code uint16, _ string) {
 	}
 }
 
-// Closing forgets the connection's addresses. Its device's cursor counts as moved now.
+// Closing forgets the connection's addresses.
 func (e *events) Closing() {
 	c := (*Conn)(e)
 	c.mu.Lock()
 	c.left = true
-	joined, user, device := c.joined, c.user, c.device
+	joined := c.joined
 	c.joined = memberships{}
 	c.mu.Unlock()
-	if device != nil {
-		device.move(c.handler.hub.link, User(user))
-	}
 	for m := range joined.all {
+		head := Cursor(m.Head())
 		m.Forget()
-		c.handler.hub.drop(m)
+		c.handler.hub.drop(m, head)
 	}
 }
 

@@ -2,7 +2,6 @@ package parley
 
 import (
 	"context"
-	"time"
 
 	"github.com/parley-rt/parley/internal/fault"
 	"github.com/parley-rt/parley/internal/socket"
@@ -14,26 +13,35 @@ type following struct {
 	socket.Follower
 	conn   *Conn
 	member *membership
-	device *device    // nil for the one without a name until it is known
+	pages  *pages     // nil where pages are handed over as they are
 	next   *following // in the hub's queue of readers
+
+	// Guarded by the claims of the address' shard.
+	device *device // nil for the shared one until it is known
+	holds  *claim
 }
 
-// device is one of a user's devices while it is connected. The layer forgets a cursor
-// that was not moved for as long as messages are kept, so while it is connected, and
-// when it leaves, it is moved to where it is.
-type device struct {
-	name  string
-	at    Cursor // how far it is known to have got; the loop's once messages flow
-	moved int64  // when Beat moved it, Unix time in nanoseconds
+// pages is what is to be done about pages.
+type pages struct {
+	missed func(Missed) // JoinOptions.Missed, or nil
+	untold *Missed      // a gap before the first page; the reader's
+	skip   skip         // what need not be read; the reader's
 }
 
 // newFollowing makes a membership that follows its address' log, which the loop
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	f := &following{conn: c, member: m}
-	if options.Device != "" {
+	if options.Missed != nil {
+		f.pages = &pages{missed: options.Missed}
+	}
+	switch {
+	case m.topic.kind != kindUser || !options.After.IsZero():
+		f.device = noDevice
+	case options.Device != "":
 		f.device = &device{name: options.Device}
 	}
+	f.From(f)
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
 	return f
 }
@@ -49,42 +57,62 @@ func (f *following) deviceName() string {
 	return f.device.name
 }
 
-// isAt notes how far the device is known to have got.
-func (f *following) isAt(at Cursor) {
+// known returns the device, which is known from now on. Called with the shard's
+// claims locked, as what follows is.
+func (f *following) known() *device {
 	if f.device == nil {
 		f.device = &device{}
 	}
-	isFirst := f.device.at.IsZero()
-	f.device.at = at
-	if isFirst {
-		f.conn.setDevice(f.device)
+	return f.device
+}
+
+// acked returns how far the connection acknowledged.
+func (f *following) acked() Cursor {
+	if f.device == nil {
+		return Cursor{}
+	}
+	return f.device.acked
+}
+
+// owes returns the debt of lost connections.
+func (f *following) owes() debt {
+	if f.device == nil {
+		return debt{}
+	}
+	return f.device.debt
+}
+
+// acknowledged is of the claim: what needs no acknowledgement counts as had once it
+// was handed over.
+func (f *following) acknowledged() Cursor {
+	if f.acks() {
+		return f.acked()
+	}
+	return Cursor(f.Reached())
+}
+
+// acks reports whether pongs acknowledge its messages, as those of a device.
+func (f *following) acks() bool { return f.device != noDevice }
+
+func (f *following) claim() **claim { return &f.holds }
+
+// tells reports whether the program wants to know of gaps.
+func (f *following) tells() bool { return f.pages != nil && f.pages.missed != nil }
+
+// overdue tells the program that the claim ended.
+func (f *following) overdue(Cursor) {
+	if f.tells() {
+		f.conn.notify(&notice{of: f, missed: Missed{Of: f.member.topic.address(), Overdue: true}})
 	}
 }
-
-// Acked moves the device's cursor. The loop calls it.
-func (f *following) Acked(at socket.Position) {
-	f.isAt(Cursor(at))
-	f.device.move(f.conn.Hub().link, f.member.topic.address())
-}
-
-// Beat moves the cursor of a quiet device to where it is, long before it would be
-// forgotten. The loop calls it.
-func (f *following) Beat(now time.Time) {
-	hub, of, d := f.conn.Hub(), f.member.topic.address(), f.device
-	if at := now.UnixNano(); d != nil && at-d.moved >= int64(hub.keep.find(of).Age/4) {
-		d.moved = at
-		d.move(hub.link, of)
-	}
-}
-
-// move has the layer know the device where it is.
-func (d *device) move(link Link, of Address) { link.Advance(of, d.name, d.at) }
 
 // beginning says where messages begin.
 type beginning struct {
 	how    socket.Following
 	at     Cursor // what messages come behind, also where they begin with the oldest
 	missed bool
+	lost   int64 // how many messages
+	head   Cursor
 	known  bool // the layer knows the device
 	isNew  bool // the device needs a place, or it would begin behind what others are sent meanwhile
 }
@@ -99,9 +127,14 @@ func (f *following) begin(options *JoinOptions) error {
 	if err != nil {
 		return err
 	}
-	f.Began = b.how.Head
-	if b.known || b.isNew {
-		f.isAt(b.at)
+	hub := f.conn.Hub()
+	if f.acks() {
+		if past := hub.table.begins(f, b.at, b.head, b.known || b.isNew); past != (skip{}) {
+			f.skips(past)
+		}
+	}
+	if b.missed {
+		hub.lost(b.lost)
 	}
 	if options.Joined != nil {
 		options.Joined(b.at, b.missed)
@@ -110,25 +143,40 @@ func (f *following) begin(options *JoinOptions) error {
 			return nil
 		}
 	}
+	f.tellGap(&b)
 	return f.member.Begin(b.how)
+}
+
+// tellGap has the program told of a gap before the first message.
+func (f *following) tellGap(b *beginning) {
+	if !b.missed || !f.tells() {
+		return
+	}
+	gap := Missed{Of: f.member.topic.address(), Cursor: b.at, Messages: b.lost}
+	if b.how.Head { // no page follows
+		f.conn.notify(&notice{of: f, missed: gap})
+	} else {
+		f.pages.untold = &gap
+	}
 }
 
 // start finds out where messages begin.
 func (f *following) start(ctx context.Context, options *JoinOptions) (b beginning, err error) {
 	link, of := f.conn.Hub().link, f.member.topic.address()
-	b.how = socket.Following{Source: f, Values: f.member.topic.proto.delivers}
+	b.how = socket.Following{Values: f.member.topic.proto.delivers}
 	head, err := link.Head(ctx, of)
 	if err != nil {
 		return b, err
 	}
+	b.head = head
 	switch b.at = options.After; {
 	case !b.at.IsZero():
 		if fault.ResumeOffByOne() {
 			b.at.Seq++
 		}
 	case of.kind == kindUser:
-		b.how.Pongs = true
-		if err = f.acknowledged(ctx, &b, head.Epoch); err != nil {
+		b.how.Pongs = f.acks()
+		if err = f.resume(ctx, &b, head.Epoch); err != nil {
 			return b, err
 		}
 	default:
@@ -143,7 +191,7 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 	if err != nil {
 		return b, err
 	}
-	b.missed = page.Missed
+	b.missed, b.lost = page.Missed, page.Lost
 	switch {
 	case len(page.Messages) == 0:
 		b.at = page.Cursor
@@ -155,9 +203,9 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 	return b, nil
 }
 
-// acknowledged finds how far the connection's device got, or the user's furthest one
+// resume finds how far the connection's device got, or the user's furthest one
 // in the log's epoch where it is new; zero where there is none.
-func (f *following) acknowledged(ctx context.Context, b *beginning, epoch uint64) error {
+func (f *following) resume(ctx context.Context, b *beginning, epoch uint64) error {
 	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
 	if err != nil {
 		return err
@@ -202,10 +250,8 @@ func (f *following) turn() {
 		f.answer(&socket.Page{Failed: true})
 		return
 	}
-	if page.Missed && f.Began { // a log that was trimmed before is no loss of ours
-		hub.trimmed.Add(1)
-	}
-	f.Began = true
+	gap := f.gap(&page)
+	f.skipSome(&page)
 	p := &socket.Page{To: socket.Position(page.Cursor), More: page.More}
 	f.member.topic.proto.makeRoom(p, page.Messages)
 	for i := range page.Messages {
@@ -213,7 +259,55 @@ func (f *following) turn() {
 			f.add(p, &e.Message)
 		}
 	}
+	if gap != nil {
+		f.conn.notify(&notice{of: f, missed: *gap, page: p})
+		return
+	}
 	f.answer(p)
+}
+
+// gap returns what the program is to be told before a page, nil where there is nothing.
+func (f *following) gap(page *Page) (gap *Missed) {
+	if f.pages != nil {
+		gap, f.pages.untold = f.pages.untold, nil
+	}
+	if !page.Missed {
+		return gap
+	}
+	missed := missedBy(f.member.topic.address(), page)
+	f.conn.Hub().lost(missed.Messages)
+	if !f.tells() {
+		return nil
+	}
+	return &missed
+}
+
+// skips has the reader skip a part of the log.
+func (f *following) skips(past skip) {
+	if f.pages == nil {
+		f.pages = &pages{}
+	}
+	f.pages.skip = past
+}
+
+// skipSome cuts a page where what may be skipped begins, and has the next one begin
+// where that ends.
+func (f *following) skipSome(page *Page) {
+	if f.pages == nil || f.pages.skip == (skip{}) {
+		return
+	}
+	past := f.pages.skip
+	switch {
+	case page.Cursor.Epoch == past.to.Epoch && page.Cursor.Seq < past.until.Seq:
+		return
+	case page.Cursor.Epoch == past.to.Epoch && page.Cursor.Seq < past.to.Seq:
+		n := 0
+		for n < len(page.Messages) && page.Messages[n].Cursor.Seq <= past.until.Seq {
+			n++
+		}
+		page.Messages, page.Cursor, page.More = page.Messages[:n], past.to, true
+	}
+	f.pages.skip = skip{}
 }
 
 // answer fails only where the connection is over.

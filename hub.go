@@ -34,7 +34,11 @@ type Hub struct {
 	cutOff  context.CancelFunc
 	readers readers      // of logs, for memberships that are behind
 	missed  atomic.Int64 // messages that listeners did not get
-	trimmed atomic.Int64 // how often a log was trimmed before who was behind had read it
+	trimmed atomic.Int64 // messages that were trimmed before a receiver had them
+	gaps    atomic.Int64 // times that this happened to a receiver
+	watch   claimWatch
+
+	claimsEnded atomic.Int64
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
@@ -57,6 +61,7 @@ func newHub(opts Options, cfg socket.Config) *Hub {
 		h.codec = deflate.NewCodec(runtime.GOMAXPROCS(0))
 	}
 	h.engine = socket.NewEngine(cfg)
+	h.watch.hub = h
 	h.link = opts.Layer.Attach(local{h})
 	return h
 }
@@ -80,7 +85,9 @@ type Stats struct {
 	SlowClosed   int64 // connections closed because they read too slowly
 	DeadClosed   int64 // connections ended because they did not answer pings
 	ListenMissed int64 // messages dropped at listeners that were too slow; only such as are not kept
-	Trimmed      int64 // times that a log was trimmed before a connection or a listener that was behind had read it: what is between is lost to it
+	Trimmed      int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
+	Gaps         int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
+	ClaimsEnded  int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
 }
 
 // Stats returns the counters of this hub.
@@ -93,6 +100,8 @@ func (h *Hub) Stats() Stats {
 		DeadClosed:   s.DeadClosed.Load(),
 		ListenMissed: h.missed.Load(),
 		Trimmed:      h.trimmed.Load(),
+		Gaps:         h.gaps.Load(),
+		ClaimsEnded:  h.claimsEnded.Load(),
 	}
 }
 
@@ -123,6 +132,7 @@ func (h *Hub) Close(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("parley: %d messages were not known to be safe: %w", h.keeping.count(), context.Cause(ctx)))
 	}
 	h.cutOff()
+	h.watch.close()
 	h.engine.Close()
 	h.readers.close()
 	h.runners.close()

@@ -62,6 +62,12 @@ type JoinOptions struct {
 	// was to, and begins with the oldest message that it has: there may have been
 	// others before. It is not called where the address is not kept.
 	Joined func(at Cursor, missed bool)
+
+	// Missed is called, if not nil, when the connection does not get all kept
+	// messages of the address: before those behind the gap, and in order with the
+	// consumer's other calls. It is not called for a gap that Joined told of. Each
+	// gap is counted in [Stats].
+	Missed func(Missed)
 }
 
 // check returns the options, of which nil are the defaults, or what is wrong with
@@ -130,17 +136,10 @@ func (c *Conn) joinNow(to Address, options *JoinOptions) error {
 	err := c.subscribe(to, options)
 	if err != nil && to.kind == kindUser {
 		c.mu.Lock()
-		c.user, c.device = "", nil
+		c.user = ""
 		c.mu.Unlock()
 	}
 	return err
-}
-
-// setDevice notes which device of its user a connection is.
-func (c *Conn) setDevice(d *device) {
-	c.mu.Lock()
-	c.device = d
-	c.mu.Unlock()
 }
 
 // subscribe declares the interest in an address before anything else, so that
@@ -199,6 +198,7 @@ func (c *Conn) enter(to Address, options *JoinOptions) (m *membership, f *follow
 	m = &membership{topic: hub.table.hold(to, c.proto())}
 	if hub.keep.find(to) != nil {
 		f = newFollowing(c, m, options)
+		hub.table.claim(f)
 	} else {
 		m.Init(&c.sock, &m.topic.Topic)
 	}
@@ -230,11 +230,15 @@ func (c *Conn) leaveNow(to Address, only *membership) {
 	c.joined.remove(m)
 	c.mu.Unlock()
 	c.report("leave", m.Leave())
-	c.Hub().drop(m)
+	c.Hub().drop(m, Cursor{})
 }
 
-// drop forgets a membership that nobody can find any more.
-func (h *Hub) drop(m *membership) {
+// drop forgets a membership that nobody can find any more. head is the place of the
+// newest message that came by where the connection ends; else zero.
+func (h *Hub) drop(m *membership, head Cursor) {
+	if f, ok := m.Source().(*following); ok {
+		h.unclaim(f, head)
+	}
 	h.table.release(m.topic)
 	h.link.Unsubscribe(m.topic.address())
 }

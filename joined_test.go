@@ -52,10 +52,12 @@ func TestJoinedPlace(t *testing.T) {
 		w.numbers(15, 20)
 		w.acknowledge()
 		opts, joined = joins(parley.JoinOptions{})
-		m.as(t, "bob", opts).quiet()
+		again := m.as(t, "bob", opts)
+		again.quiet()
 		if got := await(t, joined, "Joined"); got != (place{inbox[19], false}) {
 			t.Errorf("with all acknowledged it joined at %v", got)
 		}
+		m.leave(t, bob, w, again)
 		keep(t, hub, bob, 20, 30)
 		opts, joined = joins(parley.JoinOptions{})
 		m.as(t, "bob", opts).numbers(25, 30)

@@ -114,6 +114,11 @@ type Local interface {
 	Reread()
 	// Retention returns how much of an address's log is to be kept.
 	Retention(of Address) Retention
+	// Acknowledged returns the place up to which no receiver that is connected
+	// here needs the log of an address any more: upTo at most, which is a place in
+	// the log. It costs little, does not wait, and may be called with the layer's
+	// locks held. See [Retention] for what a layer does with it.
+	Acknowledged(of Address, upTo Cursor) Cursor
 	// LocalMembers returns the hub's own members of an address.
 	LocalMembers(ctx context.Context, of Address) ([]Member, error)
 	// LocalOnline reports whether there is one.
@@ -147,12 +152,33 @@ type Page struct {
 	Cursor   Cursor     // ReadAfter: where the next page follows; ReadBefore: the place of the first message, or the place asked for
 	More     bool       // there are more in the direction that was read
 	Missed   bool       // the log could not go on from the place asked for
+	Lost     int64      // ReadAfter, where Missed: how many messages between the place and the page are gone; 0 where that is unknown
 }
 
-// Retention says how much of a log is kept: what is beyond any of the bounds is
+// Retention says how much of a log is kept: messages beyond any of the bounds are
 // trimmed, oldest first, in the background. No field is zero.
+//
+// Connected receivers have claims, see Local.Acknowledged. Messages does not trim
+// behind them: a log then holds up to Bytes of data and [Retention.MostMessages].
+// Past that the log of a user, an inbox, refuses: Append fails with the code
+// [Unavailable], at once, and Bytes trims nothing behind a claim either. Any other log
+// is trimmed. Age always trims.
 type Retention struct {
 	Messages int
 	Bytes    int64 // of data
 	Age      time.Duration
 }
+
+// claimedBytes is what a message of any size counts for where claims hold more than
+// Retention.Messages.
+const claimedBytes = 64
+
+// MostMessages returns how many messages a log holds at most for the claims on it:
+// Messages, or one for each 64 of Bytes if that is more.
+func (r Retention) MostMessages() int {
+	return int(max(int64(r.Messages), r.Bytes/claimedBytes))
+}
+
+// IsInbox reports whether an address's log is a user's inbox, which refuses messages
+// rather than lose what a connected device needs.
+func (a Address) IsInbox() bool { return a.kind == kindUser }

@@ -1,6 +1,10 @@
 package parley
 
-import "context"
+import (
+	"context"
+
+	"github.com/parley-rt/parley/internal/socket"
+)
 
 // ListenOptions configure [Hub.Listen]. The zero value means the defaults.
 type ListenOptions struct {
@@ -18,10 +22,10 @@ type ListenOptions struct {
 	// after it gets to the function.
 	Started func()
 
-	// Missed is called, if not nil, where the log of a kept address could not go
-	// on from After, or from where a slow function was: what comes begins with
-	// the oldest message that the log has. It is counted in [Stats].Trimmed.
-	Missed func()
+	// Missed is called, if not nil, by Listen's goroutine, when the function does
+	// not get all messages of a kept address: before those behind the gap. Each gap
+	// is counted in [Stats].
+	Missed func(Missed)
 }
 
 // Listen calls f for each message that is sent to an address from now on, one
@@ -43,7 +47,7 @@ func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f 
 	orDefault(&opts.Queue, 1024)
 	l := &listener{hub: h, to: to, f: f, opts: &opts, queue: make(chan heard, opts.Queue)}
 	if h.keep.find(to) != nil {
-		l.behind = make(chan struct{}, 1)
+		l.behind, l.late = make(chan struct{}, 1), make(chan struct{}, 1)
 	} else if !opts.After.IsZero() {
 		return &Error{BadRequest, "what is sent to " + to.String() + " is not kept"}
 	}
@@ -68,7 +72,29 @@ type listener struct {
 
 	// Of a kept address.
 	behind chan struct{} // holds one when there was no room for a message; nil where none are kept
+	late   chan struct{} // holds one when the claim ended
 	at     Cursor        // the place of the last message that f was given; owned by Listen's goroutine
+	dealt  socket.Place  // of the last message that f is done with
+	holds  *claim        // guarded by the claims of the address' shard
+}
+
+// moveTo notes how far f got.
+func (l *listener) moveTo(at Cursor) {
+	l.at = at
+	l.dealt.Move(socket.Position(at))
+}
+
+// acknowledged is of the claim.
+func (l *listener) acknowledged() Cursor { return Cursor(l.dealt.Position()) }
+
+func (l *listener) claim() **claim { return &l.holds }
+
+// overdue has the program told that the claim ended, once f returns.
+func (l *listener) overdue(Cursor) {
+	select {
+	case l.late <- struct{}{}:
+	default: // it is about to be
+	}
 }
 
 // heard is a message that waits.
@@ -119,6 +145,7 @@ func (l *listener) start(ctx context.Context) (err error) {
 		l.at, err = l.hub.link.Head(ctx, l.to)
 		err = causeOf(ctx, err)
 	}
+	l.moveTo(l.at)
 	if err == nil && l.opts.Started != nil {
 		l.opts.Started()
 	}
@@ -138,6 +165,8 @@ func (l *listener) run(ctx context.Context) error {
 			err = l.hear(ctx, &m)
 		case <-l.behind:
 			err = l.drain(ctx)
+		case <-l.late:
+			l.tellMissed(Missed{Of: l.to, Overdue: true})
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-l.hub.closing:
@@ -172,10 +201,25 @@ func (l *listener) hear(ctx context.Context, m *heard) error {
 	case sameLog && m.Cursor.Seq <= l.at.Seq:
 		return nil
 	case sameLog && m.prev <= l.at.Seq:
-		l.at = m.Cursor
-		return l.f(m.Message)
+		return l.deal(&m.Message)
 	}
 	return l.catchUp(ctx)
+}
+
+// deal gives f a message of the log.
+func (l *listener) deal(m *Message) error {
+	if err := l.f(*m); err != nil {
+		return err
+	}
+	l.moveTo(m.Cursor)
+	return nil
+}
+
+// tellMissed calls ListenOptions.Missed.
+func (l *listener) tellMissed(m Missed) {
+	if l.opts.Missed != nil {
+		l.opts.Missed(m)
+	}
 }
 
 // listenPage bounds what a listener holds of what it reads.
@@ -201,20 +245,19 @@ func (l *listener) catchUp(ctx context.Context) error {
 // give gives f a page of the log.
 func (l *listener) give(ctx context.Context, page *Page) error {
 	if page.Missed {
-		l.hub.trimmed.Add(1)
-		if l.opts.Missed != nil {
-			l.opts.Missed()
-		}
+		missed := missedBy(l.to, page)
+		l.hub.lost(missed.Messages)
+		l.tellMissed(missed)
 	}
 	for i := range page.Messages {
 		if err := l.over(ctx); err != nil {
 			return err
 		}
-		if err := l.f(page.Messages[i].Message); err != nil {
+		if err := l.deal(&page.Messages[i].Message); err != nil {
 			return err
 		}
 	}
-	l.at = page.Cursor
+	l.moveTo(page.Cursor)
 	return nil
 }
 

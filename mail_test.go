@@ -140,3 +140,25 @@ func keep(t testing.TB, hub *parley.Hub, to parley.Address, from, until int) (pl
 	}
 	return places
 }
+
+// leave resets a user's connections, and waits until the user has none.
+func (m *mail) leave(t testing.TB, user parley.Address, all ...*wire) {
+	t.Helper()
+	for _, w := range all {
+		reset(t, w)
+	}
+	until(t, user.String()+" is away", func() bool {
+		online, err := m.hub.Online(t.Context(), user.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !online
+	})
+}
+
+// misses returns options whose Missed tells.
+func misses(opts parley.JoinOptions) (*parley.JoinOptions, <-chan parley.Missed) {
+	missed := make(chan parley.Missed, 10)
+	opts.Missed = func(m parley.Missed) { missed <- m }
+	return &opts, missed
+}

@@ -40,7 +40,20 @@ const (
 	sweepInterval  = time.Second
 )
 
-var errMemoryFull = &Error{Unavailable, "there is no room for more messages"}
+var (
+	errMemoryFull = &Error{Unavailable, "there is no room for more messages"}
+	errInboxFull  = &Error{Unavailable, "the inbox is full: connected devices have not acknowledged what it holds"}
+)
+
+// acknowledged returns the place up to which no hub has a claim on a log, upTo at
+// most.
+func (l *MemoryLayer) acknowledged(of Address, upTo uint64) uint64 {
+	at := Cursor{l.epoch, upTo}
+	for _, h := range l.list() {
+		at = h.local.Acknowledged(of, at)
+	}
+	return at.Seq
+}
 
 // memoryLink is a hub's end of a MemoryLayer.
 type memoryLink struct {

@@ -15,6 +15,7 @@ import (
 type keeper struct{ retention Retention }
 
 func (k *keeper) Deliver(context.Context, Envelope) error                 { return nil }
+func (k *keeper) Acknowledged(_ Address, upTo Cursor) Cursor              { return upTo }
 func (k *keeper) Retention(Address) Retention                             { return k.retention }
 func (k *keeper) LocalMembers(context.Context, Address) ([]Member, error) { return nil, nil }
 func (k *keeper) Reread()                                                 {}

@@ -66,7 +66,8 @@ func (s *memoryShard) repeated(p *memoryPost, now int64) bool {
 }
 
 // keep adds a message to its log and trims what is beyond the bounds then, or
-// returns errMemoryFull. It gives the message its place. The caller holds mu.
+// returns errMemoryFull, or errInboxFull. It gives the message its place. The caller
+// holds mu.
 func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error {
 	log, cost := s.logs[p.To], int64(0)
 	if log == nil {
@@ -75,15 +76,18 @@ func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error 
 	}
 	log.retention = retention
 	m := memoryMessage{data: p.Data, from: p.From, time: now, except: p.Except, binary: p.Binary}
-	trimmed, freed := log.excess(len(p.Data), now)
-	cost += m.cost() - freed
+	over := log.excess(len(p.Data), now, func(upTo uint64) uint64 { return s.layer.acknowledged(p.To, upTo) })
+	if over.refuses {
+		return errInboxFull
+	}
+	cost += m.cost() - over.cost
 	if p.Key != "" {
 		cost += keyCost + int64(len(p.Key))
 	}
 	if !s.layer.reserve(cost) {
 		return errMemoryFull
 	}
-	log.drop(trimmed)
+	log.drop(over.messages)
 	s.add(log)
 	kept := log.push(m)
 	p.Cursor, p.Prev, p.Time = s.head(log), log.head-1, time.Unix(0, kept.time)

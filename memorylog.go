@@ -43,19 +43,35 @@ func (l *memoryLog) at(i uint32) *memoryMessage {
 	return &l.ring[(l.start+i)&uint32(len(l.ring)-1)]
 }
 
-// excess returns how many of the oldest messages are to go when one more of a
-// size follows, and what they cost.
-func (l *memoryLog) excess(size int, now int64) (n uint32, cost int64) {
-	bytes := l.bytes + int64(size)
-	for ; n < l.count; n++ {
-		m := l.at(n)
-		if int(l.count-n) < l.retention.Messages && bytes <= l.retention.Bytes && !l.old(m.time, now) {
+// excess is what is to go of a log when one more message follows.
+type excess struct {
+	messages uint32 // the oldest so many
+	cost     int64  // what they cost
+	refuses  bool   // there is no room: the log is an inbox, and claims need the rest
+}
+
+// excess returns what is to go when one more message of a size follows. Claims need
+// what is behind the place that acknowledged returns, which is asked for if there is
+// anything to trim but for its age.
+func (l *memoryLog) excess(size int, now int64, acknowledged func(upTo uint64) uint64) (x excess) {
+	bytes, asked, free := l.bytes+int64(size), false, uint64(0)
+	for ; x.messages < l.count; x.messages++ {
+		m, left := l.at(x.messages), int(l.count-x.messages)
+		over := bytes > l.retention.Bytes || left >= l.retention.MostMessages()
+		if !over && left < l.retention.Messages && !l.old(m.time, now) {
+			break
+		}
+		if !asked && !l.old(m.time, now) {
+			asked, free = true, acknowledged(l.head)
+		}
+		if isClaimed := l.first()+uint64(x.messages) > free && !l.old(m.time, now); isClaimed && (!over || l.address.IsInbox()) {
+			x.refuses = over
 			break
 		}
 		bytes -= int64(len(m.data))
-		cost += m.cost()
+		x.cost += m.cost()
 	}
-	return n, cost
+	return x
 }
 
 // old reports whether something is too old to be kept.

@@ -25,8 +25,11 @@ func (m *memoryLink) ReadAfter(_ context.Context, of Address, after Cursor, limi
 		return page, nil
 	}
 	seq := log.first()
-	if !page.Missed {
+	switch {
+	case !page.Missed:
 		seq = max(seq, after.Seq+1)
+	case after.Epoch == s.layer.epoch && after.Seq < seq:
+		page.Lost = int64(seq - after.Seq - 1)
 	}
 	for ; seq <= log.head && page.take(log.envelope(s.layer.epoch, seq), &limit); seq++ {
 		page.Cursor.Seq = seq

@@ -83,6 +83,7 @@ type Limits struct {
 	ReceiveRate      int           // bytes a second at which a message that was begun must arrive. Default 256
 	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
 	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. At most an hour. Default 25 s
+	ClaimTimeout     time.Duration // the time that a receiver may make no progress while kept messages wait for it, before a log keeps no more for it than for users who are away; see [Missed]. Default 60 s
 }
 
 func (o *Options) withDefaults() Options {
@@ -115,6 +116,7 @@ func (o *Options) withDefaults() Options {
 	orDefault(&l.ReceiveRate, 256)
 	orDefault(&l.CloseTimeout, 5*time.Second)
 	orDefault(&l.PingInterval, 25*time.Second)
+	orDefault(&l.ClaimTimeout, time.Minute)
 	return opts
 }
 

@@ -73,6 +73,8 @@ func (c *Conn) handle(ev *event) {
 		if !closing {
 			c.call("Deliver", func() error { return c.deliver(ev.message) })
 		}
+	case eventMissed:
+		c.tellMissed(ev.notice, closing)
 	case eventPeerClose:
 		if !c.afterSends(ev) {
 			c.shut(uint16(ev.code), "")

@@ -18,6 +18,9 @@ type shard struct {
 	mu        sync.RWMutex // guards the maps, and the topics' refs and next
 	topics    map[Address]*topic
 	listeners map[Address][]*listener // a list is replaced, never changed
+
+	claims sync.Mutex        // guards the topics' lists of followers, their claims and devices, and looks; locked after mu
+	looks  map[*topic]looked // of topics with many claims
 }
 
 // topic is the members of an address whose messages are encoded alike. It is in
@@ -112,6 +115,7 @@ func (t *table) release(held *topic) {
 	if held.refs--; held.refs > 0 {
 		return
 	}
+	s.forgetLook(held)
 	if s.topics[of] != held {
 		at := s.topics[of]
 		for at.next != held {

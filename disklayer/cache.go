@@ -59,15 +59,20 @@ func (c *logCache) unpinLocked(l *logState, grown int64) {
 // peek returns the place of the newest message of a log that is safe, if the log
 // is in memory.
 func (c *logCache) peek(a parley.Address) (head uint64, ok bool) {
-	c.mu.Lock()
-	l := c.logs[a]
-	c.mu.Unlock()
+	l := c.find(a)
 	if l == nil {
 		return 0, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.safe.seq, l.known
+}
+
+// find returns a log that is in memory, nil where it is not.
+func (c *logCache) find(a parley.Address) *logState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.logs[a]
 }
 
 // linkLocked makes l the newest.

@@ -89,6 +89,10 @@ func (s *store) place(f *flight, it *item, now int64) {
 	defer l.mu.Unlock()
 	size := uint64(len(it.e.Data))
 	held := l.head.bytes + size - l.first.bytes
+	if s.refuses(l, it.keep, size, held) {
+		s.refuse(it, errInboxFull)
+		return
+	}
 	limit := uint64(it.keep.Bytes) + max(uint64(it.keep.Bytes), trimSlack)
 	if held > limit {
 		l.mu.Unlock()
@@ -97,10 +101,7 @@ func (s *store) place(f *flight, it *item, now int64) {
 		held = l.head.bytes + size - l.first.bytes
 	}
 	if held > limit+queueBytes { // which may not be safe yet, and so not trimmed
-		it.err = &parley.Error{Code: parley.Unavailable, Message: "the address's log is full until it is trimmed"}
-		if it.claim != nil {
-			s.settleClaim(it)
-		}
+		s.refuse(it, errLogFull)
 		return
 	}
 	it.at = mark{l.head.seq + 1, max(now, l.head.time), l.head.bytes + size}
@@ -120,6 +121,16 @@ func (s *store) place(f *flight, it *item, now int64) {
 		s.putClaim(f.batch, it, now)
 	}
 	s.checkTrim(l, it.keep, held)
+}
+
+var errLogFull = &parley.Error{Code: parley.Unavailable, Message: "the address's log is full until it is trimmed"}
+
+// refuse ends an item that is not kept.
+func (s *store) refuse(it *item, why error) {
+	it.err = why
+	if it.claim != nil {
+		s.settleClaim(it)
+	}
 }
 
 // put adds the item's message to the batch, and completes its envelope.

@@ -128,6 +128,7 @@ func (s *store) advance(of parley.Address, name string, to parley.Cursor) {
 	if sure && to.Seq > head {
 		return
 	}
+	s.goOn(of, to.Seq)
 	if s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}, sure) {
 		s.keeper.flushSoon()
 	}

@@ -28,6 +28,10 @@ func (h *hub) Deliver(_ context.Context, e parley.Envelope) error {
 	}
 	return nil
 }
+
+// Acknowledged has no claims.
+func (h *hub) Acknowledged(_ parley.Address, upTo parley.Cursor) parley.Cursor { return upTo }
+
 func (h *hub) Retention(parley.Address) parley.Retention { return h.keep }
 func (h *hub) LocalMembers(context.Context, parley.Address) ([]parley.Member, error) {
 	return nil, nil

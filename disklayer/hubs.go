@@ -40,6 +40,15 @@ func (h *hubs) retention(of parley.Address) (keep parley.Retention, ok bool) {
 	return links[0].local.Retention(of), true
 }
 
+// acknowledged returns the place up to which no hub has a claim on a log, upTo at
+// most. It may be called with a log's mu held.
+func (h *hubs) acknowledged(of parley.Address, upTo parley.Cursor) uint64 {
+	for _, k := range h.list() {
+		upTo = k.local.Acknowledged(of, upTo)
+	}
+	return upTo.Seq
+}
+
 // deliver hands a message that is kept to the hub.
 func (k *link) deliver(e parley.Envelope) {
 	k.telling.RLock()

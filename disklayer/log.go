@@ -22,6 +22,9 @@ type logState struct {
 	first     mark       // the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
 	trimmed   uint64     // the messages below are deleted
 	due       bool       // the keeper was told to trim
+	held      uint64     // claims hold what there is to trim: it is tried again once the head is here; 0 where none do
+	retry     uint64     // or once a cursor is here
+	claimed   mark       // the last message before the claims, as it was looked up last
 	tail      []parley.Envelope
 	tailBytes int64
 
@@ -64,13 +67,25 @@ func (l *logState) publish(e *parley.Envelope, at mark, share int64) int64 {
 }
 
 // keptLocked returns the place of the oldest message that is kept, as far as
-// counting tells. Called with mu held.
-func (l *logState) keptLocked(keep parley.Retention) uint64 {
+// counting tells. acknowledged is asked for the claims, which hold more than the
+// retention's count. Called with mu held.
+func (l *logState) keptLocked(keep parley.Retention, acknowledged func(upTo uint64) uint64) uint64 {
 	first := max(l.first.seq, l.trimmed)
-	if n := uint64(keep.Messages); l.safe.seq >= n {
-		first = max(first, l.safe.seq-n+1)
+	by := firstOf(keep.Messages, l.safe.seq)
+	if by <= first {
+		return first
 	}
-	return first
+	by = min(by, acknowledged(by-1)+1)
+	return max(first, by, firstOf(keep.MostMessages(), l.safe.seq))
+}
+
+// firstOf returns the place of the first of the newest n messages, 0 where there are
+// no more.
+func firstOf(n int, newest uint64) uint64 {
+	if newest < uint64(n) {
+		return 0
+	}
+	return newest - uint64(n) + 1
 }
 
 // moveFirstLocked moves the log's beginning forward. Called with mu held.

@@ -55,10 +55,13 @@ func (s *store) readAfter(of parley.Address, keep parley.Retention, after parley
 		return parley.Page{}, err
 	}
 	defer r.end()
-	from := r.first
+	from, wanted := r.first, r.first // wanted is where the page is to begin, if that is known
 	if !after.IsZero() {
 		if r.page.Missed = r.misses(after); !r.page.Missed {
 			from = after.Seq + 1
+		}
+		if after.Epoch == s.epoch && after.Seq <= r.head {
+			wanted = after.Seq + 1
 		}
 	}
 	if from <= r.head && !r.tailAfter(from) {
@@ -71,9 +74,14 @@ func (s *store) readAfter(of parley.Address, keep parley.Retention, after parley
 		at = r.page.Messages[n-1].Cursor.Seq
 		// What was trimmed meanwhile was to be in the page.
 		r.page.Missed = r.page.Missed || !after.IsZero() && r.page.Messages[0].Cursor.Seq != from
+		from = r.page.Messages[0].Cursor.Seq
 	} else if from <= r.head {
 		at = r.head
 		r.page.Missed = !after.IsZero()
+		from = at + 1
+	}
+	if r.page.Missed {
+		r.page.Lost = int64(from - min(wanted, from))
 	}
 	r.page.Cursor = parley.Cursor{Epoch: s.epoch, Seq: at}
 	r.page.More = at < r.head

@@ -25,7 +25,7 @@ const tombstones = 1000
 // has. Called with l.mu held.
 func (s *store) checkTrim(l *logState, keep parley.Retention, held uint64) {
 	count := l.head.seq + 1 - max(l.first.seq, l.trimmed)
-	if l.due || count <= uint64(keep.Messages+max(keep.Messages/8, trimMessages)) && held <= uint64(keep.Bytes+keep.Bytes/8) {
+	if l.due || l.head.seq < l.held && held <= uint64(keep.Bytes+keep.Bytes/8) || count <= uint64(keep.Messages+max(keep.Messages/8, trimMessages)) && held <= uint64(keep.Bytes+keep.Bytes/8) {
 		return
 	}
 	l.due = true
@@ -38,19 +38,24 @@ func (s *store) bounds(l *logState, keep parley.Retention) (first, newest mark, 
 	cutoff := s.cfg.now().Add(-keep.Age).UnixNano()
 	l.mu.Lock()
 	newest, first = s.readable(l), l.first
-	kept := l.keptLocked(keep)
+	kept := l.keptLocked(keep, func(upTo uint64) uint64 { return s.acknowledged(l, upTo) })
 	l.mu.Unlock()
 	least := newest.bytes - min(newest.bytes, uint64(keep.Bytes))
+	free := newest.seq // claims on an inbox hold what is behind it
+	if l.addr.IsInbox() && first.bytes < least {
+		free = s.acknowledged(l, newest.seq)
+	}
+	holds := func(m mark) bool { return m.time >= cutoff && (m.bytes >= least || m.seq > free) }
 	if kept > newest.seq {
 		return mark{seq: kept, bytes: newest.bytes}, newest, nil
 	}
-	if first.time >= cutoff && first.time != 0 && first.bytes >= least {
+	if first.time != 0 && holds(first) {
 		if kept > first.seq {
 			first = mark{seq: kept}
 		}
 		return first, newest, nil
 	}
-	first, err = s.search(l.addr, kept, newest, func(m mark) bool { return m.time >= cutoff && m.bytes >= least })
+	first, err = s.search(l.addr, kept, newest, holds)
 	if err != nil {
 		return first, newest, err
 	}
@@ -166,6 +171,7 @@ func (s *store) trimming(l *logState) (func(*pebble.Batch), error) {
 		return nil, nil
 	}
 	first, newest, err := s.bounds(l, keep)
+	s.noteHeld(l, keep, max(first.seq, trimmed), newest.seq)
 	if err != nil || first.seq <= trimmed {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type hub struct {
 	passed  []parley.Envelope                    // those that are not kept
 	busy    map[parley.Address]bool              // a kept one is being handed over
 	members []parley.Member
+	claims  map[parley.Address]parley.Cursor
 	ended   bool
 }
 
@@ -74,6 +75,23 @@ func (h *hub) enter(e parley.Envelope) {
 			h.t.Errorf("%v with Prev %d was handed over behind %v", e.Cursor, e.Prev, last)
 		}
 	}
+}
+
+// Acknowledged returns where the claim on an address's log is, if there is one.
+func (h *hub) Acknowledged(of parley.Address, upTo parley.Cursor) parley.Cursor {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if at, ok := h.claims[of]; ok && at.Seq < upTo.Seq {
+		return parley.Cursor{Epoch: upTo.Epoch, Seq: at.Seq}
+	}
+	return upTo
+}
+
+// claim sets the claim on an address's log.
+func (h *hub) claim(of parley.Address, at parley.Cursor) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.claims[of] = at
 }
 
 // Retention returns that of all addresses.

@@ -54,6 +54,9 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"TrimBytes", testTrimBytes},
 		{"TrimAge", testTrimAge},
 		{"TooLarge", testTooLarge},
+		{"Claims", testClaims},
+		{"ClaimedBytes", testClaimedBytes},
+		{"ClaimedMessages", testClaimedMessages},
 		{"Cursors", testCursors},
 		{"CursorsMany", testCursorsMany},
 		{"Introduce", testIntroduce},
@@ -103,6 +106,7 @@ func (r *rig) hubKeeping(retention parley.Retention) *hub {
 		changed:   make(chan struct{}),
 		handed:    make(map[parley.Address][]parley.Envelope),
 		busy:      make(map[parley.Address]bool),
+		claims:    make(map[parley.Address]parley.Cursor),
 	}
 	h.link = r.layer.Attach(h)
 	r.hubs = append(r.hubs, h)

@@ -128,6 +128,8 @@ const writeCursors = 3 * time.Second
 // local is a hub with nobody on it.
 type local struct{}
 
+func (local) Acknowledged(_ parley.Address, upTo parley.Cursor) parley.Cursor { return upTo }
+
 func (local) Retention(parley.Address) parley.Retention {
 	return parley.Retention{Messages: 1000, Bytes: 16 << 20, Age: 30 * 24 * time.Hour}
 }

@@ -28,12 +28,38 @@ type Source interface {
 type Follower struct {
 	source  Source
 	at      Position // of the last message that was handed over
+	reached Place    // the same, for others to look at
 	next    *Membership
+	before  *Follower // on the part's list, as after
+	after   *Follower
 	state   followerState
 	pongs   bool
 	again   bool // the page that was asked for may be older than what came by
 	handled bool // pongs acknowledge what Handled tells
-	Began   bool // for the source's use, between Read and Turn
+}
+
+// moveTo notes how far the follower was handed its messages.
+func (f *Follower) moveTo(at Position) {
+	f.at = at
+	f.reached.Move(at)
+}
+
+// Reached returns the position up to which the follower was handed its messages.
+// Any goroutine may call it. It is zero until Membership.Begin.
+func (f *Follower) Reached() Position { return f.reached.Position() }
+
+// Head returns the position up to which the log is known to hold messages, or that
+// its follower was handed if that is further; zero of another membership. Only for
+// Closing of its handler.
+func (m *Membership) Head() Position {
+	f := m.follower
+	if f == nil {
+		return Position{}
+	}
+	if head := m.part.log.head; head.Epoch == f.at.Epoch && head.Seq > f.at.Seq {
+		return head
+	}
+	return f.at
 }
 
 type followerState uint8
@@ -61,6 +87,17 @@ func (m *Membership) Follow(f *Follower, c *Conn, t *Topic) {
 	m.Init(c, t)
 }
 
+// Source returns the source of a membership that follows a log, nil of another.
+func (m *Membership) Source() Source {
+	if m.follower == nil {
+		return nil
+	}
+	return m.follower.source
+}
+
+// From sets where a follower's messages come from. It is called before Follow.
+func (f *Follower) From(s Source) { f.source = s }
+
 // At returns the position behind which the source was asked to read. Only between
 // Source.Read and Membership.Turn.
 func (f *Follower) At() Position { return f.at }
@@ -69,7 +106,11 @@ func (f *Follower) At() Position { return f.at }
 // Follow and Begin: what is published meanwhile is not missed.
 func (m *Membership) Begin(how Following) error {
 	f := m.follower
-	f.source, f.at, f.pongs, f.handled = how.Source, how.At, how.Pongs, how.Values
+	f.pongs, f.handled = how.Pongs, how.Values
+	if how.Source != nil {
+		f.source = how.Source
+	}
+	f.moveTo(how.At)
 	if how.Head {
 		f.state = followerLive
 	}
@@ -158,8 +199,9 @@ func (l *Loop) begin(m *Membership) {
 
 // partLog is what a part of a log's topic has besides.
 type partLog struct {
-	head    Position // of the last message that came by, or was missing; owned by the loop
-	missing missing  // guarded by the mailbox' mu
+	head    Position  // of the last message that came by, or was missing; owned by the loop
+	missing missing   // guarded by the mailbox' mu
+	first   *Follower // on the list; guarded by whoever uses Membership.List
 }
 
 // unknown is a place of no epoch there is.
@@ -213,13 +255,13 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 			c.followers.starved = true
 			return false
 		}
-		f.at = v.At
+		f.moveTo(v.At)
 	}
 	if len(p.Frames) > 0 && !l.writePage(c, p.Frames) {
 		return false
 	}
 	c.followers.passed = 0
-	if f.at = p.To; f.at != before {
+	if f.moveTo(p.To); f.at != before {
 		l.handedOver(m, len(p.Frames) > 0)
 	}
 	return true

@@ -74,7 +74,7 @@ func (f *Follower) follows(p *post) bool {
 
 // handOver outputs a follower's next messages, up to that of p.
 func (l *Loop) handOver(m *Membership, p *post, data []byte) {
-	m.follower.at = p.at
+	m.follower.moveTo(p.at)
 	isFor := p.except == (ID{}) || m.conn.ID != p.except
 	if isFor {
 		l.output(m.conn, data)
@@ -89,7 +89,7 @@ func (l *Loop) handOverValue(m *Membership, p *post) {
 		l.wait(m)
 		return
 	}
-	m.follower.at = p.at
+	m.follower.moveTo(p.at)
 }
 
 // takesValue reports whether what a handler may write for a value has room: what it

@@ -1,0 +1,146 @@
+package parley_test
+
+import (
+	"testing"
+
+	"github.com/parley-rt/parley"
+)
+
+// TestDeviceLostUnread has two connections be one device, and one of them be lost
+// before it read anything: it gets all when it is back, whatever the other one
+// acknowledged.
+func TestDeviceLostUnread(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]*parley.JoinOptions{"shared": nil, "named": {Device: "tabs"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onWraps(t, unlike, func(t *testing.T, k kind, wrap func(consumer) parley.Consumer) {
+				hub := k.hub(t, nil)
+				m := newMail(t, k, hub, wrap)
+				phone, laptop := m.as(t, "bob", opts), m.as(t, "bob", opts)
+				keep(t, hub, bob, 0, 1)
+				for _, w := range []*wire{phone, laptop} {
+					w.numbers(0, 1)
+					w.acknowledge()
+				}
+				keep(t, hub, bob, 1, 6)
+				laptop.numbers(1, 6)
+				laptop.acknowledge()
+				m.lose(t, phone, 1)
+				phone = m.as(t, "bob", opts)
+				phone.numbers(1, 6)
+				phone.acknowledge()
+				for _, w := range []*wire{phone, laptop} {
+					m.lose(t, w, 1)
+					w = m.as(t, "bob", opts)
+					w.quiet()
+				}
+			})
+		})
+	}
+}
+
+// lose resets a connection, and waits until the hub has so many fewer.
+func (m *mail) lose(t testing.TB, w *wire, n int) {
+	t.Helper()
+	before := m.hub.Stats().Connections
+	reset(t, w)
+	until(t, "the connection is gone", func() bool { return m.hub.Stats().Connections <= before-n })
+}
+
+// TestDeviceSkipsWhatOthersHad has a connection come back long after it was lost: it
+// gets what it was handed before, and not all that another one acknowledged since.
+func TestDeviceSkipsWhatOthersHad(t *testing.T) {
+	t.Parallel()
+	onWraps(t, engines, func(t *testing.T, k kind, wrap func(consumer) parley.Consumer) {
+		hub := k.hub(t, nil)
+		m := newMail(t, k, hub, wrap)
+		phone, laptop := m.as(t, "bob", nil), m.as(t, "bob", nil)
+		keep(t, hub, bob, 0, 5)
+		laptop.numbers(0, 5)
+		laptop.acknowledge()
+		phone.numbers(0, 5)
+		m.lose(t, phone, 1)
+		keep(t, hub, bob, 5, 400)
+		laptop.numbers(5, 400)
+		laptop.acknowledge()
+		phone = m.as(t, "bob", nil)
+		phone.numbers(0, 5)
+		phone.acknowledge()
+		keep(t, hub, bob, 400, 402)
+		for _, w := range []*wire{phone, laptop} {
+			w.numbers(400, 402)
+			w.acknowledge()
+		}
+		m.lose(t, phone, 1)
+		m.as(t, "bob", nil).quiet()
+	})
+}
+
+// TestDeviceLostTwice has connections be lost one after the other: the first one's
+// messages come once the last one is back.
+func TestDeviceLostTwice(t *testing.T) {
+	t.Parallel()
+	hub := newHub(t, nil)
+	m := newMail(t, engines[0], hub, nil)
+	a, b, c := m.as(t, "bob", nil), m.as(t, "bob", nil), m.as(t, "bob", nil)
+	keep(t, hub, bob, 0, 2)
+	for _, w := range []*wire{b, c} {
+		w.numbers(0, 2)
+		w.acknowledge()
+	}
+	m.lose(t, a, 1)
+	keep(t, hub, bob, 2, 4)
+	c.numbers(2, 4)
+	c.acknowledge()
+	m.lose(t, b, 1)
+	keep(t, hub, bob, 4, 6)
+	c.numbers(4, 6)
+	c.acknowledge()
+	m.lose(t, c, 1)
+	a = m.as(t, "bob", nil)
+	a.numbers(0, 6)
+	a.acknowledge()
+	m.lose(t, a, 1)
+	m.as(t, "bob", nil).quiet()
+}
+
+// TestDeviceClosesWithNothingOwed has a second tab close that had everything: the
+// first one goes on alone, and is not sent what it acknowledged again.
+func TestDeviceClosesWithNothingOwed(t *testing.T) {
+	t.Parallel()
+	onAll(t, engines, func(t *testing.T, k kind) {
+		hub := k.hub(t, nil)
+		m := newMail(t, k, hub, nil)
+		first, second := m.as(t, "bob", nil), m.as(t, "bob", nil)
+		keep(t, hub, bob, 0, 3)
+		for _, w := range []*wire{first, second} {
+			w.numbers(0, 3)
+			w.acknowledge()
+		}
+		m.lose(t, second, 1)
+		keep(t, hub, bob, 3, 6)
+		first.numbers(3, 6)
+		first.acknowledge()
+		m.lose(t, first, 1)
+		m.as(t, "bob", nil).quiet()
+	})
+}
+
+// TestDeviceNewTabPays has a new connection of a device take over what a lost one did
+// not acknowledge.
+func TestDeviceNewTabPays(t *testing.T) {
+	t.Parallel()
+	hub := newHub(t, nil)
+	m := newMail(t, engines[0], hub, nil)
+	first, second := m.as(t, "bob", nil), m.as(t, "bob", nil)
+	keep(t, hub, bob, 0, 3)
+	first.numbers(0, 3)
+	first.acknowledge()
+	m.lose(t, second, 1)
+	third := m.as(t, "bob", nil)
+	third.numbers(0, 3)
+	third.acknowledge()
+	m.lose(t, third, 1)
+	m.as(t, "bob", nil).quiet()
+}
