@@ -52,6 +52,8 @@ test("names are percent-encoded, and those that can't be have a reason", () => {
 test("nobody but the server can acknowledge or refuse on a person's socket", () => {
   assert.deepEqual(fromPerson('{"ack":{"to_user":"Ben","state":"sent"}}'), { kind: "ack", to: "Ben", state: "sent" });
   assert.deepEqual(fromPerson('{"error":{"code":"not_found","message":"no","to_user":"Ben"}}'), { kind: "error", to: "Ben", code: "not_found", message: "no" });
+  assert.deepEqual(fromPerson('{"missed":{"messages":7}}'), { kind: "missed", messages: 7, overdue: false });
+  assert.deepEqual(fromPerson('{"missed":{"messages":0,"overdue":true}}'), { kind: "missed", messages: 0, overdue: true });
   assert.equal(fromPerson('{"ack":{"to_user":"Ben","state":"sent"},"to_user":"Ada"}').kind, "message");
   assert.equal(fromPerson('{"error":{"code":"x"},"to_user":"Ada","message":"m"}').kind, "message");
 });

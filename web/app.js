@@ -83,8 +83,15 @@ function everyoneSaid(data) {
 
 function personSaid(said) {
   if (said.kind === "error") refused(said);
+  else if (said.kind === "missed") conversation.note(missedWords(said));
   else if (said.kind === "ack") outbox.answered("person", said.to, said.state === "sent" ? "sent" : "waiting");
   else if (!repeats.isRepeat(said.id)) show(said, true);
+}
+
+function missedWords({ messages, overdue }) {
+  if (overdue) return "This page has not confirmed its messages for a while. The oldest may be dropped.";
+  if (messages === 0) return "Some messages to you are gone.";
+  return messages === 1 ? "One message to you is gone." : `${messages} messages to you are gone.`;
 }
 
 // What comes on the person's link was said to this page, even by itself.

@@ -16,6 +16,7 @@ export function toPerson(text, from, to, id) {
 //                                                  says that text is data, not prose
 //   { kind: "ack", to, state }
 //   { kind: "error", to, code, message }
+//   { kind: "missed", messages, overdue }          messages is 0 where nobody knows
 // A person's object always has to_user, so that nobody can speak as the
 // server to one person. On /ws/ anybody can send anything: all of it is data.
 export function fromEveryone(data) {
@@ -27,6 +28,7 @@ export function fromPerson(data) {
   if (object && !("to_user" in object)) {
     if (isObject(object.ack)) return { kind: "ack", to: name(object.ack.to_user), state: object.ack.state };
     if (isError(object)) return errorOf(object);
+    if (isObject(object.missed)) return { kind: "missed", messages: Number(object.missed.messages) || 0, overdue: object.missed.overdue === true };
   }
   return messageOf(data, object);
 }

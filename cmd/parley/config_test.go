@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 		Storage: server.Storage{Data: "parley-data", Durability: "machine"},
 		Limits: server.Limits{
 			MessageBytes: 1 << 20, ReceiveQueue: 256, SendQueueBytes: 1 << 20, SlowReader: "close", MailboxBytes: 4 << 20,
-			HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: 25 * time.Second,
+			HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: 25 * time.Second, ClaimTimeout: time.Minute,
 		},
 	}
 	if got := parse(t); !reflect.DeepEqual(got, want) {
@@ -59,7 +59,7 @@ func TestPrecedence(t *testing.T) {
 		Storage: server.Storage{Data: "env", Durability: "process", DataBytes: 4096, Keep: []string{"user:* age=7d", "group:a; b"}},
 		Limits: server.Limits{
 			MessageBytes: 2, ReceiveQueue: 16, SendQueueBytes: 1 << 20, SlowReader: "close", MailboxBytes: 4 << 20,
-			HandshakeTimeout: 10 * time.Second, WriteTimeout: 3 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: time.Second,
+			HandshakeTimeout: 10 * time.Second, WriteTimeout: 3 * time.Second, ReceiveGrace: 10 * time.Second, ReceiveRate: 256, CloseTimeout: 5 * time.Second, PingInterval: time.Second, ClaimTimeout: time.Minute,
 		},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -46,6 +46,7 @@ type Limits struct {
 	ReceiveRate      int           `default:"256" help:"Bytes a second at which a message that was begun must arrive."`
 	CloseTimeout     time.Duration `default:"5s" help:"The time the closing handshake may take."`
 	PingInterval     time.Duration `default:"25s" help:"Heartbeat. A connection silent for two pings is dead."`
+	ClaimTimeout     time.Duration `default:"60s" help:"A device that acknowledges nothing for so long, while messages wait, has no more kept for it than a user who is away."`
 }
 
 // withDefaults fills in what the library has no default for.
@@ -89,6 +90,7 @@ func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
 			ReceiveRate:      c.ReceiveRate,
 			CloseTimeout:     c.CloseTimeout,
 			PingInterval:     c.PingInterval,
+			ClaimTimeout:     c.ClaimTimeout,
 		},
 	}
 }

@@ -39,5 +39,7 @@ func counters(s parley.Stats) map[string]int64 {
 		"dead_closed":   s.DeadClosed,
 		"listen_missed": s.ListenMissed,
 		"trimmed":       s.Trimmed,
+		"gaps":          s.Gaps,
+		"claims_ended":  s.ClaimsEnded,
 	}
 }

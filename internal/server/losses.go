@@ -41,12 +41,14 @@ func (l *losses) tell() {
 	now.DeadClosed -= last.DeadClosed
 	now.ListenMissed -= last.ListenMissed
 	now.Trimmed -= last.Trimmed
-	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed == 0 {
+	now.Gaps -= last.Gaps
+	now.ClaimsEnded -= last.ClaimsEnded
+	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed+now.Gaps+now.ClaimsEnded == 0 {
 		return
 	}
 	l.log.Warn("messages or connections were lost",
 		"slow_dropped", now.SlowDropped, "slow_closed", now.SlowClosed,
 		"dead_closed", now.DeadClosed, "listen_missed", now.ListenMissed,
-		"trimmed", now.Trimmed,
+		"trimmed", now.Trimmed, "gaps", now.Gaps, "claims_ended", now.ClaimsEnded,
 		"connections", now.Connections)
 }

@@ -21,11 +21,31 @@ type person struct {
 
 func (p *person) Connect(c *parley.Conn) error {
 	r := c.Request()
-	if err := c.Identify(r.PathValue("username"), nil); err != nil {
+	query := r.URL.Query()
+	options := &parley.JoinOptions{Missed: func(m parley.Missed) { p.tellMissed(c, m) }}
+	if devices, ok := query["device"]; ok {
+		if options.Device = devices[0]; len(devices) > 1 || options.Device == "" {
+			return badRequest("device must be given once, and not be empty")
+		}
+	}
+	if err := c.Identify(r.PathValue("username"), options); err != nil {
 		return err
 	}
-	p.ack = r.URL.Query().Get("ack") == "1"
+	p.ack = query.Get("ack") == "1"
 	return p.slots.take()
+}
+
+// missed is what a client is told of messages that it does not get.
+type missed struct {
+	Messages int64 `json:"messages"` // 0 where nobody knows how many
+	Overdue  bool  `json:"overdue,omitempty"`
+}
+
+// tellMissed tells the client that messages of its user are lost to it, or may be.
+func (p *person) tellMissed(c *parley.Conn, m parley.Missed) {
+	if err := replyJSON(c, map[string]missed{"missed": {m.Messages, m.Overdue}}); err != nil {
+		p.log.Error("a client was not told of lost messages", "conn", c.ID(), "err", err)
+	}
 }
 
 func (p *person) Receive(c *parley.Conn, m parley.Message) error {

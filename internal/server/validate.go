@@ -84,6 +84,7 @@ func (c *Config) checkNumbers() error {
 		{"--receive-rate", int64(c.ReceiveRate)},
 		{"--close-timeout", int64(c.CloseTimeout)},
 		{"--ping-interval", int64(c.PingInterval)},
+		{"--claim-timeout", int64(c.ClaimTimeout)},
 		{"--shutdown-timeout", int64(c.ShutdownTimeout)},
 	} {
 		if n.value < 0 {
