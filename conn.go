@@ -36,6 +36,7 @@ type Conn struct {
 	user        string
 	joined      memberships
 	paused      bool // reading waits for the consumer
+	rejected    bool // the peer's close code says that it could not take what it was sent
 	closing     bool // received messages are of no interest any more
 	left        bool // no address is joined any more
 	over        bool // the socket is gone

@@ -114,6 +114,7 @@ func (e *events) PeerClose(code uint16, _ string) {
 	c := (*Conn)(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.rejected = CloseCode(code).rejects() && !c.closing
 	if !c.over {
 		c.push(event{kind: eventPeerClose, code: CloseCode(code)})
 	}
@@ -124,11 +125,14 @@ func (e *events) Closing() {
 	c := (*Conn)(e)
 	c.mu.Lock()
 	c.left = true
-	joined := c.joined
+	joined, rejected := c.joined, c.rejected
 	c.joined = memberships{}
 	c.mu.Unlock()
 	for m := range joined.all {
 		head := Cursor(m.Head())
+		if f, ok := m.Source().(*following); ok && rejected && f.acks() {
+			f.rejected()
+		}
 		m.Forget()
 		c.handler.hub.drop(m, head)
 	}

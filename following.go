@@ -26,6 +26,16 @@ type pages struct {
 	missed func(Missed) // JoinOptions.Missed, or nil
 	untold *Missed      // a gap before the first page; the reader's
 	skip   skip         // what need not be read; the reader's
+
+	careful Cursor // up to there one message a page is read
+}
+
+// extra returns what is to be done about pages, of which there was nothing perhaps.
+func (f *following) extra() *pages {
+	if f.pages == nil {
+		f.pages = &pages{}
+	}
+	return f.pages
 }
 
 // newFollowing makes a membership that follows its address' log, which the loop
@@ -112,6 +122,7 @@ type beginning struct {
 	at     Cursor // what messages come behind, also where they begin with the oldest
 	missed bool
 	lost   int64 // how many messages
+	gaveUp bool  // the message that is missed was given up
 	head   Cursor
 	known  bool // the layer knows the device
 	isNew  bool // the device needs a place, or it would begin behind what others are sent meanwhile
@@ -129,11 +140,14 @@ func (f *following) begin(options *JoinOptions) error {
 	}
 	hub := f.conn.Hub()
 	if f.acks() {
+		if err := f.beCareful(&b); err != nil {
+			return err
+		}
 		if past := hub.table.begins(f, b.at, b.head, b.known || b.isNew); past != (skip{}) {
 			f.skips(past)
 		}
 	}
-	if b.missed {
+	if b.missed && !b.gaveUp {
 		hub.lost(b.lost)
 	}
 	if options.Joined != nil {
@@ -229,11 +243,14 @@ const (
 )
 
 // pageLimit bounds a page so that queues have room for it, and for other things.
-func (h *Hub) pageLimit(p *proto) PageLimit {
-	l := &h.opts.Limits
+func (f *following) pageLimit() PageLimit {
+	l := &f.conn.Hub().opts.Limits
 	limit := PageLimit{pageMessages, min(pageBytes, max(1, l.SendQueueBytes/4))}
-	if p.delivers {
+	if f.member.topic.proto.delivers {
 		limit.Messages = min(pageMessages, max(1, l.DeliverQueue/4))
+	}
+	if f.pages != nil && Cursor(f.At()) != f.pages.careful && behind(f.pages.careful, Cursor(f.At())) == Cursor(f.At()) {
+		limit.Messages = 1
 	}
 	return limit
 }
@@ -244,7 +261,7 @@ func (f *following) turn() {
 	if hub.cut.Err() != nil { // nobody gets it
 		return
 	}
-	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), hub.pageLimit(f.member.topic.proto))
+	page, err := hub.link.ReadAfter(hub.cut, of, Cursor(f.At()), f.pageLimit())
 	hub.readers.note(hub, err)
 	if err != nil {
 		f.answer(&socket.Page{Failed: true})
@@ -284,10 +301,7 @@ func (f *following) gap(page *Page) (gap *Missed) {
 
 // skips has the reader skip a part of the log.
 func (f *following) skips(past skip) {
-	if f.pages == nil {
-		f.pages = &pages{}
-	}
-	f.pages.skip = past
+	f.extra().skip = past
 }
 
 // skipSome cuts a page where what may be skipped begins, and has the next one begin

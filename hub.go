@@ -38,7 +38,9 @@ type Hub struct {
 	gaps    atomic.Int64 // times that this happened to a receiver
 	watch   claimWatch
 
-	claimsEnded atomic.Int64
+	claimsEnded   atomic.Int64
+	rejections    rejections
+	undeliverable atomic.Int64 // messages that were given up for a device, or could not be encoded
 }
 
 // NewHub returns a running hub; nil options are the defaults. It panics on a
@@ -80,28 +82,30 @@ func (h *Hub) Online(ctx context.Context, user string) (bool, error) {
 
 // Stats counts what a hub did since it started.
 type Stats struct {
-	Connections  int   // now, with those in their handshake and in Disconnect
-	SlowDropped  int64 // messages dropped at connections that read too slowly
-	SlowClosed   int64 // connections closed because they read too slowly
-	DeadClosed   int64 // connections ended because they did not answer pings
-	ListenMissed int64 // messages dropped at listeners that were too slow; only such as are not kept
-	Trimmed      int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
-	Gaps         int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
-	ClaimsEnded  int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
+	Connections   int   // now, with those in their handshake and in Disconnect
+	SlowDropped   int64 // messages dropped at connections that read too slowly
+	SlowClosed    int64 // connections closed because they read too slowly
+	DeadClosed    int64 // connections ended because they did not answer pings
+	ListenMissed  int64 // messages dropped at listeners that were too slow; only such as are not kept
+	Trimmed       int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
+	Gaps          int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
+	Undeliverable int64 // kept messages that were given up for a device, because its client ended several connections in a row with each
+	ClaimsEnded   int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
 }
 
 // Stats returns the counters of this hub.
 func (h *Hub) Stats() Stats {
 	s := h.engine.Stats()
 	return Stats{
-		Connections:  h.live.count(),
-		SlowDropped:  s.Dropped.Load(),
-		SlowClosed:   s.SlowClosed.Load(),
-		DeadClosed:   s.DeadClosed.Load(),
-		ListenMissed: h.missed.Load(),
-		Trimmed:      h.trimmed.Load(),
-		Gaps:         h.gaps.Load(),
-		ClaimsEnded:  h.claimsEnded.Load(),
+		Connections:   h.live.count(),
+		SlowDropped:   s.Dropped.Load(),
+		SlowClosed:    s.SlowClosed.Load(),
+		DeadClosed:    s.DeadClosed.Load(),
+		ListenMissed:  h.missed.Load(),
+		Trimmed:       h.trimmed.Load(),
+		Gaps:          h.gaps.Load(),
+		ClaimsEnded:   h.claimsEnded.Load(),
+		Undeliverable: h.undeliverable.Load(),
 	}
 }
 

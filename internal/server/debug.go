@@ -41,5 +41,6 @@ func counters(s parley.Stats) map[string]int64 {
 		"trimmed":       s.Trimmed,
 		"gaps":          s.Gaps,
 		"claims_ended":  s.ClaimsEnded,
+		"undeliverable": s.Undeliverable,
 	}
 }

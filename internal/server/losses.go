@@ -43,12 +43,13 @@ func (l *losses) tell() {
 	now.Trimmed -= last.Trimmed
 	now.Gaps -= last.Gaps
 	now.ClaimsEnded -= last.ClaimsEnded
-	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed+now.Gaps+now.ClaimsEnded == 0 {
+	now.Undeliverable -= last.Undeliverable
+	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed+now.Gaps+now.ClaimsEnded+now.Undeliverable == 0 {
 		return
 	}
 	l.log.Warn("messages or connections were lost",
 		"slow_dropped", now.SlowDropped, "slow_closed", now.SlowClosed,
 		"dead_closed", now.DeadClosed, "listen_missed", now.ListenMissed,
-		"trimmed", now.Trimmed, "gaps", now.Gaps, "claims_ended", now.ClaimsEnded,
+		"trimmed", now.Trimmed, "gaps", now.Gaps, "claims_ended", now.ClaimsEnded, "undeliverable", now.Undeliverable,
 		"connections", now.Connections)
 }

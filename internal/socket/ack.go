@@ -24,7 +24,7 @@ func (l *Loop) handedOver(m *Membership, written bool) {
 		return
 	}
 	fs.written = m.follower.at
-	if !written {
+	if !written && fs.careful == (Position{}) {
 		return
 	}
 	if ping := fs.ping(); ping != nil {
@@ -68,9 +68,36 @@ func (l *Loop) ponged(c *Conn, number uint8) {
 		return
 	}
 	m.follower.source.Acked(fs.pinged)
+	if fs.careful != (Position{}) {
+		l.dared(c)
+	}
 	if fs.written != fs.pinged {
 		l.output(c, fs.ping())
 	}
+}
+
+// beCareful begins Following.Careful.
+func (fs *followers) beCareful(until Position) {
+	if until == (Position{}) {
+		return
+	}
+	fs.careful = until
+	fs.written, fs.pinged = fs.acks.follower.at, fs.acks.follower.at
+}
+
+// holdsBack reports whether the next page has to wait for an acknowledgement.
+func (fs *followers) holdsBack() bool {
+	return fs.careful != (Position{}) && fs.first == fs.acks &&
+		(fs.pinging || fs.written != fs.pinged || fs.written != fs.acks.follower.at)
+}
+
+// dared goes on with what waited for an acknowledgement.
+func (l *Loop) dared(c *Conn) {
+	fs := c.followers
+	if fs.pinged.Epoch != fs.careful.Epoch || fs.pinged.Seq >= fs.careful.Seq {
+		fs.careful = Position{}
+	}
+	l.asks(c)
 }
 
 // handled takes Membership.Handled.

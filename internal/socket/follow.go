@@ -78,6 +78,11 @@ type Following struct {
 	Head   bool     // At is the log's head, as read after Follow: there is nothing behind it
 	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection
 	Values bool     // the topic is of values; a message counts as written when Handled says so
+
+	// Careful is the place up to which pages are handed over only once all before
+	// was acknowledged, for Pongs: a page of one message is then the one that a peer
+	// which ends its connection could not take. Zero: nothing is.
+	Careful Position
 }
 
 // Follow is Init for a membership that follows a log, as all of its topic do. It is
@@ -114,7 +119,7 @@ func (m *Membership) Begin(how Following) error {
 	if how.Head {
 		f.state = followerLive
 	}
-	return m.Join()
+	return m.part.loop.put(background, post{kind: postJoin, member: m, at: how.Careful})
 }
 
 // Page is a part of a log for one follower: whole frames, or values.
@@ -182,13 +187,14 @@ func (e *Engine) Reread(t *Topic) {
 }
 
 // begin takes in a membership that follows a log.
-func (l *Loop) begin(m *Membership) {
+func (l *Loop) begin(m *Membership, careful Position) {
 	c, f := m.conn, m.follower
 	if c.followers == nil {
 		c.followers = &followers{output: l.outputSize(c)}
 	}
 	if f.pongs {
 		c.followers.acks = m
+		c.followers.beCareful(careful)
 	}
 	head := m.part.log.head
 	mayBePast := head.Epoch != f.at.Epoch && head != (Position{})

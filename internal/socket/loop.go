@@ -173,7 +173,7 @@ func (l *Loop) handle(p *post) {
 	case postWrite:
 		l.output(c, p.data)
 	case postJoin:
-		l.join(p.member)
+		l.join(p.member, p.at)
 	case postLeave:
 		l.leave(p.member)
 	case postOpen:

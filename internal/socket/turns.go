@@ -5,6 +5,7 @@ type followers struct {
 	first, last *Membership // those whose state is followerWaits, in turn
 	acks        *Membership // whose messages pongs acknowledge
 	pinged      Position    // what the answer to the last numbered ping acknowledges
+	careful     Position    // Following.Careful, zero once that is acknowledged
 	written     Position    // what the next one's does
 	passed      int         // bytes of what is not kept, published since one of them began to wait, or was handed a page
 	output      int         // bytes of this round's, with entryCost for each piece
@@ -104,7 +105,7 @@ func (fs *followers) wants() bool {
 		fs.left--
 		fs.pop()
 	}
-	return fs.first != nil && !fs.asked && !fs.starved
+	return fs.first != nil && !fs.asked && !fs.starved && !fs.holdsBack()
 }
 
 func (fs *followers) read() {
