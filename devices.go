@@ -18,7 +18,7 @@ import (
 // Guarded by the claims of the address' shard.
 type device struct {
 	name  string
-	acked Cursor // how far this connection acknowledged, or began; zero before the oldest message
+	acked Cursor // how far this connection acknowledged, or began where the layer knows the device; zero before the oldest message
 	debt  debt   // of lost connections
 	at    Cursor // where the layer was told that the device is
 	moved int64  // when it was told so last by Beat, Unix time in nanoseconds
@@ -180,11 +180,9 @@ func (t *table) begins(f *following, at, head Cursor, isKnown bool) (past skip) 
 		others = behind(others, d.acked)
 		d.acked = ahead(d.acked, head)
 	}
-	if isKnown {
-		f.known().at = at
-	}
-	if !at.IsZero() {
-		f.known().acked = at
+	if isKnown { // else it has no place until it acknowledges something
+		d := f.known()
+		d.at, d.acked = at, at
 	}
 	if !owed.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
 		return skip{owed.until, others}
