@@ -32,7 +32,7 @@ func TestQuick(t *testing.T) {
 	document := read(t, o.out)
 	for _, want := range []string{
 		"quick trial", "gorilla/websocket, chat pattern", "v1.5.3", "## A crowd", "## Connection rate", "## Fan-out", "## Many publishers",
-		"Parley, keeping messages", "## Accepting messages that are kept", "## Many resume at once", "## Serving again after a kill",
+		"Parley, keeping messages", "## Accepting messages that are kept", "## More messages than a server can take", "8,000/s, online", "## Many resume at once", "## Serving again after a kill",
 		"| groups of one |", "## Peer to peer", "closed with", "## Where the time goes",
 	} {
 		if !strings.Contains(document, want) {
@@ -53,12 +53,12 @@ func TestAgainst(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	o := parse([]string{
-		"-quick", "-against", earlier, "-only", "connect", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
+		"-quick", "-against", earlier, "-only", "connect,overload", "-results", dir, "-out", filepath.Join(dir, "performance.md"), "-server-core", "-1", "-load-core", "-1",
 	})
 	if err := measure(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if document := read(t, o.out); !strings.Contains(document, "| Parley, earlier |") || strings.Contains(document, "gorilla") {
+	if document := read(t, o.out); !strings.Contains(document, "| Parley, earlier |") || !strings.Contains(document, "| Parley, earlier, 8,000/s, online |") || strings.Contains(document, "gorilla") {
 		t.Errorf("got\n%s", document)
 	}
 }

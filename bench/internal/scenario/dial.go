@@ -65,6 +65,11 @@ func (b *bench) dialUsers(first, n int) ([]*load.Conn, error) {
 	return conns, nil
 }
 
+// dialUsersAgain opens connections as users of the given numbers, and waits for no message to them.
+func (b *bench) dialUsersAgain(users []int) ([]*load.Conn, error) {
+	return b.loop.Dial(b.to, len(users), func(i int) string { return userName(users[i]) }, dialLimit)
+}
+
 // greet lets users, numbered from first, send a message to themselves, and waits for all of these.
 func (b *bench) greet(users []*load.Conn, first int) error {
 	roll := newRollCall(users)

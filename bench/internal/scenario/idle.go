@@ -65,8 +65,8 @@ func (s *idle) Cases() []Case {
 			}
 			return on(ctx, sys, env, func(b *bench) (Outcome, error) { return s.slope(b, many, b.addUsers) })
 		}},
-		{Name: idleKept, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
-			return onKept(ctx, env, nil, func(b *bench) (Outcome, error) { return s.slope(b, s.many, b.addUsers) })
+		{Name: idleKept, Only: parleys, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+			return onKept(ctx, sys, env, nil, func(b *bench) (Outcome, error) { return s.slope(b, s.many, b.addUsers) })
 		}},
 		{Name: idleEveryone, Only: parleys, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
 			return on(ctx, sys, env, func(b *bench) (Outcome, error) { return s.slope(b, s.many, b.addToEveryone) })

@@ -75,8 +75,8 @@ func (s *kept) cases() []keptCase {
 func (s *kept) Cases() []Case {
 	var cases []Case
 	for _, c := range s.cases() {
-		cases = append(cases, Case{Name: c.name(), Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
-			return onKept(ctx, env, c.args, func(b *bench) (Outcome, error) { return s.measure(b, c) })
+		cases = append(cases, Case{Name: c.name(), Only: parleys, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+			return onKept(ctx, sys, env, c.args, func(b *bench) (Outcome, error) { return s.measure(b, c) })
 		}})
 	}
 	return cases
@@ -117,7 +117,11 @@ func (s *kept) Tables(f *result.File) []report.Table {
 			if len(t.cell(c.name(), sys)) == 0 {
 				continue
 			}
-			row := []string{c.where, report.Count(c.senders), report.Count(c.window)}
+			where := c.where
+			if sys.Name != baseline {
+				where = sys.Title + ", " + where
+			}
+			row := []string{where, report.Count(c.senders), report.Count(c.window)}
 			row = append(row, t.flowFigures(c.name(), sys)...)
 			t.Rows = append(t.Rows, append(row, t.figure(c.name(), sys, acceptedP50), t.figure(c.name(), sys, acceptedP99)))
 		}

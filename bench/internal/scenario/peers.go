@@ -82,8 +82,8 @@ func (s *peers) Runs(wanted int) int { return wanted }
 func (s *peers) Cases() []Case {
 	return []Case{
 		{Name: ladder, Run: s.run},
-		{Name: keptLadder, Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
-			return onKept(ctx, env, nil, func(b *bench) (Outcome, error) { return s.ascend(b, s.rates) })
+		{Name: keptLadder, Only: parleys, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+			return onKept(ctx, sys, env, nil, func(b *bench) (Outcome, error) { return s.ascend(b, s.rates) })
 		}},
 	}
 }

@@ -52,18 +52,18 @@ func (s *reopen) Cases() []Case {
 	var cases []Case
 	for _, users := range s.users {
 		stock := system.Stock{Users: users, Each: s.each, Size: peersBytes}
-		cases = append(cases, Case{Name: reopenCase(users), Only: baselineOnly, Run: func(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
-			return onStock(ctx, env, stock, func(args []string) (Outcome, error) { return s.run(ctx, env, stock, args) })
+		cases = append(cases, Case{Name: reopenCase(users), Only: baselineOnly, Run: func(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
+			return onStock(ctx, env, stock, func(args []string) (Outcome, error) { return s.run(ctx, sys, env, stock, args) })
 		}})
 	}
 	return cases
 }
 
 // run starts servers one after the other on the same data, and takes the worst of each figure.
-func (s *reopen) run(ctx context.Context, env *system.Env, stock system.Stock, args []string) (Outcome, error) {
+func (s *reopen) run(ctx context.Context, sys *system.System, env *system.Env, stock system.Stock, args []string) (Outcome, error) {
 	worst := make(map[string]float64)
 	for n := range s.kills {
-		outcome, err := onKept(ctx, env, args, func(b *bench) (Outcome, error) { return s.measure(b, stock, n) })
+		outcome, err := onKept(ctx, sys, env, args, func(b *bench) (Outcome, error) { return s.measure(b, stock, n) })
 		if err != nil {
 			return Outcome{}, err
 		}

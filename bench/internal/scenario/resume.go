@@ -49,12 +49,12 @@ Meanwhile %d others, who are connected all the time, send each other kept messag
 
 func (s *resume) Runs(wanted int) int { return min(wanted, 5) }
 
-func (s *resume) Cases() []Case { return []Case{{Name: resumeCase, Only: baselineOnly, Run: s.run}} }
+func (s *resume) Cases() []Case { return []Case{{Name: resumeCase, Only: parleys, Run: s.run}} }
 
-func (s *resume) run(ctx context.Context, _ *system.System, env *system.Env) (Outcome, error) {
+func (s *resume) run(ctx context.Context, sys *system.System, env *system.Env) (Outcome, error) {
 	stock := system.Stock{Users: s.users, Each: s.missed + 1, Read: 1, Size: peersBytes}
 	return onStock(ctx, env, stock, func(args []string) (Outcome, error) {
-		return onKept(ctx, env, args, func(b *bench) (Outcome, error) { return s.measure(ctx, b, stock) })
+		return onKept(ctx, sys, env, args, func(b *bench) (Outcome, error) { return s.measure(ctx, b, stock) })
 	})
 }
 

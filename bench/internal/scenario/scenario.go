@@ -58,7 +58,7 @@ type Options struct {
 func All(o Options) []Scenario {
 	return []Scenario{
 		newIdle(o.Quick), newCrowd(o.Quick), newConnect(o.Quick), newFanout(o.Quick, o.Sizes), newPublishers(o.Quick), newSpread(o.Quick),
-		newPeers(o.Quick), newKept(o.Quick), newResume(o.Quick), newReopen(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
+		newPeers(o.Quick), newKept(o.Quick), newOverload(o.Quick), newResume(o.Quick), newReopen(o.Quick), newSlow(o.Quick), newProfile(o.Quick),
 	}
 }
 
@@ -94,14 +94,11 @@ type bench struct {
 	to   load.Target
 }
 
-// onKept runs measure with a fresh server that keeps messages, with more arguments.
-func onKept(ctx context.Context, env *system.Env, args []string, measure func(*bench) (Outcome, error)) (Outcome, error) {
+// onKept runs measure with a fresh server of a system that keeps messages, with more arguments.
+func onKept(ctx context.Context, sys *system.System, env *system.Env, args []string, measure func(*bench) (Outcome, error)) (Outcome, error) {
 	with := *env
-	with.ParleyArgs = slices.Concat(args, env.ParleyArgs)
-	if err := system.Kept.Prepare(ctx, &with); err != nil {
-		return Outcome{}, err
-	}
-	return on(ctx, system.Kept, &with, measure)
+	with.CaseArgs = args
+	return on(ctx, sys.Keeping(), &with, measure)
 }
 
 // onLibrary runs measure with a fresh server that uses Parley as a library, whose clients connect at the given prefix and their name.

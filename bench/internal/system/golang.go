@@ -18,15 +18,24 @@ import (
 // manyConnections lifts Parley's own limit, a part of the open files that are allowed, close to all of them.
 const manyConnections = "19900"
 
-// Parley is the server of the repository this module is in. It keeps no messages, as no other system does.
-var Parley = parleyServer("parley", "Parley", "--keep", "none")
+// keepNothing are the arguments of a Parley server that is measured beside other systems, none of which keeps messages.
+var keepNothing = []string{"--keep", "none"}
 
-// Kept is Parley as it comes: messages to users are kept, in a directory of the server's folder. It is not in All: the scenarios that it
-// makes a difference to measure it beside Parley.
-var Kept = parleyServer("kept", "Parley, keeping messages")
+// Parley is the server of the repository this module is in.
+var Parley = keepingToo(parleyServer("parley", "Parley", keepNothing...), parleyServer("kept", "Parley, keeping messages"))
 
 // Earlier is a Parley server that was built before, to compare this one with.
 func Earlier(binary string) *System {
+	return keepingToo(earlierServer(binary, keepNothing...), earlierServer(binary))
+}
+
+// keepingToo has a system be another one where it keeps messages.
+func keepingToo(s, keeping *System) *System {
+	s.keeping = keeping
+	return s
+}
+
+func earlierServer(binary string, args ...string) *System {
 	return &System{
 		Name:    EarlierName,
 		Title:   "Parley, earlier",
@@ -35,7 +44,9 @@ func Earlier(binary string) *System {
 			_, err := os.Stat(binary)
 			return err
 		},
-		command: func(_ *Env, addr, debug netip.AddrPort) proc.Command { return serve(binary, addr, debug) },
+		command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
+			return serve(binary, addr, debug, slices.Concat(args, env.CaseArgs)...)
+		},
 		version: func(context.Context, *Env) (string, error) { return revision(binary) },
 		memory:  goMemory,
 	}
@@ -60,7 +71,7 @@ func parleyServer(name, title string, args ...string) *System {
 			return build(ctx, env, filepath.Join(env.Bench, ".."), "./cmd/parley", "parley")
 		},
 		command: func(env *Env, addr, debug netip.AddrPort) proc.Command {
-			return serve(filepath.Join(env.Temp, "parley"), addr, debug, slices.Concat(args, env.ParleyArgs)...)
+			return serve(filepath.Join(env.Temp, "parley"), addr, debug, slices.Concat(args, env.CaseArgs, env.ParleyArgs)...)
 		},
 		version: func(ctx context.Context, env *Env) (string, error) {
 			commit, err := output(ctx, filepath.Join(env.Bench, ".."), "git", "describe", "--always", "--dirty")

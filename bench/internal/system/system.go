@@ -32,6 +32,16 @@ type System struct {
 	// version names what is measured; called after prepare.
 	version func(context.Context, *Env) (string, error)
 	memory  memory
+	keeping *System // see Keeping; nil for itself
+}
+
+// Keeping is the system as it comes, where it keeps no messages only to be like the others: a Parley server then stores those to users in
+// its folder. It is not in All.
+func (s *System) Keeping() *System {
+	if s.keeping == nil {
+		return s
+	}
+	return s.keeping
 }
 
 // Env is where systems are built and run.
@@ -39,7 +49,8 @@ type Env struct {
 	Bench      string   // the folder of this module
 	Temp       string   // a folder for this run
 	Core       int      // the servers' core, or proc.Unpinned
-	ParleyArgs []string // more arguments for parley serve
+	ParleyArgs []string // more arguments for parley serve, but for an earlier build
+	CaseArgs   []string // a case's arguments for parley serve
 }
 
 // Prepare makes the system ready to be started.
