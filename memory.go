@@ -42,7 +42,7 @@ const (
 
 var (
 	errMemoryFull = &Error{Unavailable, "there is no room for more messages"}
-	errInboxFull  = &Error{Unavailable, "the inbox is full: connected devices have not acknowledged what it holds"}
+	errInboxFull  = &Error{Unavailable, "the inbox is full until its connected devices acknowledge messages"}
 )
 
 // acknowledged returns the place up to which no hub has a claim on a log, upTo at

@@ -9,7 +9,7 @@ import (
 // Connected receivers have claims on a log: it holds what they need, beyond its
 // retention's count. See [parley.Retention].
 
-var errInboxFull = &parley.Error{Code: parley.Unavailable, Message: "the inbox is full: connected devices have not acknowledged what it holds"}
+var errInboxFull = &parley.Error{Code: parley.Unavailable, Message: "the inbox is full until its connected devices acknowledge messages"}
 
 // acknowledged returns the place up to which there is no claim on a log, upTo at
 // most.

@@ -162,7 +162,7 @@ func TestFullInboxRefuses(t *testing.T) {
 			break
 		}
 	}
-	if want := `{"error":{"code":"unavailable","message":"the inbox is full: connected devices have not acknowledged what it holds","to_user":"bob"}}`; got != want {
+	if want := `{"error":{"code":"unavailable","message":"the inbox is full until its connected devices acknowledge messages","to_user":"bob"}}`; got != want {
 		t.Fatalf("message %d: got %s", sent, got)
 	}
 	if got := s.send(`{"to":"user:bob","data":1}`); got.status != http.StatusServiceUnavailable && got.status != http.StatusOK {
