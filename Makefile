@@ -40,6 +40,7 @@ e2e: build ## the page and the examples in a real browser, and foreign clients
 crash: ## kill -9, 100 times, and what was accepted is there and what was not is not; takes minutes
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 100 -restores 5
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 20 -restores 1 -process
+	go test -count=1 -run '^TestStorm$$' -timeout 30m -v ./internal/crash -kills 100
 
 powercut: ## the power is cut 1,000 times, and what was accepted is there; and a large store opens soon
 	PARLEY_CUTS=1000 go test -count=1 -run '^Test(PowerCut|BrokenBuilds)$$' -timeout 30m -v ./disklayer

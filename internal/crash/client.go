@@ -33,20 +33,16 @@ type client struct {
 	buf   []byte
 }
 
-// dial connects to the server. The connection is closed when ctx ends.
+// dial connects to the server's usual consumer. The connection is closed when ctx
+// ends.
 func dial(ctx context.Context, addr string) (*client, error) {
-	return dialBy(ctx, addr, &net.Dialer{})
+	return dialBy(ctx, addr, "/", &net.Dialer{})
 }
 
-// dialNarrow is dial for a client for which the kernel holds little that it did not
-// read.
-func dialNarrow(ctx context.Context, addr string) (*client, error) {
-	return dialBy(ctx, addr, &net.Dialer{Control: narrow})
-}
-
-func dialBy(ctx context.Context, addr string, by *net.Dialer) (*client, error) {
+// dialBy connects to one of the server's consumers.
+func dialBy(ctx context.Context, addr, path string, by *net.Dialer) (*client, error) {
 	d := ws.Dialer{Timeout: silence, NetDial: by.DialContext}
-	conn, r, _, err := d.Dial(ctx, "ws://"+addr+"/")
+	conn, r, _, err := d.Dial(ctx, "ws://"+addr+path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 package crash
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/parley-rt/parley/internal/crash/history"
@@ -22,9 +23,18 @@ type Config struct {
 
 	Senders   int
 	Receivers int
+	Storm     bool          // each user has two devices, with all kinds of consumers and policies, and some messages are large
 	Patience  time.Duration // how long all receivers may take at the end
 
 	Log func(format string, args ...any)
+}
+
+// Repeats counts what devices got that the server follows by what they acknowledge.
+type Repeats struct{ Again, All int }
+
+// String says which share of it they had got before.
+func (r Repeats) String() string {
+	return fmt.Sprintf("%d of %d deliveries to devices repeated, %.1f %%", r.Again, r.All, 100*float64(r.Again)/float64(max(1, r.All)))
 }
 
 // Report is what came of a run.
@@ -34,6 +44,7 @@ type Report struct {
 	Kills, Restores int
 	Accepted        int64 // times that a sender was told so
 	Delivered       int64
+	Repeats         Repeats
 	Connections     int64    // that clients opened
 	Retries         int64    // sends again under the same key
 	Unfinished      []string // receivers that did not get all in time, and how it went

@@ -36,6 +36,20 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestStorm is TestKill for users with two devices each, on consumers of all kinds
+// and with both policies for slow readers, and with large messages.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	report, found := play(t, crash.Config{
+		Server: build(t, sound), Kills: *kills, Senders: 50, Receivers: 200, Storm: true, Patience: time.Minute,
+	})
+	t.Log(report.Repeats)
+	show(t, found)
+	for _, receiver := range report.Unfinished {
+		t.Errorf("did not get all in time: %s", receiver)
+	}
+}
+
 // TestBroken has each broken build found out, for what is broken, and the same
 // build found sound while nothing is.
 func TestBroken(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 )
 
@@ -60,6 +61,9 @@ func (n *node) start() error {
 	args := []string{"-data", n.data}
 	if n.cfg.Process {
 		args = append(args, "-process")
+	}
+	if n.cfg.Storm {
+		args = append(args, "-queue", strconv.Itoa(stormQueue))
 	}
 	cmd := exec.Command(n.cfg.Server, args...)
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")

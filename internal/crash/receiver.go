@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/parley-rt/parley"
@@ -22,6 +23,9 @@ type receiver struct {
 	absent  bool      // it joins, and then stays away to the end
 	forgets bool      // it has no cursor of the user's messages, but a device
 	slow    bool      // it stops reading at times, and the kernel holds little for it
+	path    string    // of its kind of consumer
+	plain   bool      // what it gets has no cursors
+	steady  bool      // it cuts its connection seldom
 	members []*member // the user's first
 	pending int       // how many of them did not join for the first time yet
 	opened  int       // connections
@@ -44,12 +48,18 @@ func (r *run) newReceivers() []*receiver {
 	for i := range r.cfg.Receivers {
 		v := &receiver{
 			run: r, name: fmt.Sprintf("receiver %d", i), user: r.world.users[i%len(r.world.users)],
-			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20, slow: i%7 == 0,
+			rng: r.random(1<<33 + uint64(i)), absent: i >= r.cfg.Receivers*19/20, slow: i%7 == 0, path: "/",
 		}
 		// Another one of the user's reads all of what a copy holds.
 		v.forgets = i%2 == 0 && i+len(r.world.users) < r.cfg.Receivers
+		if r.cfg.Storm {
+			v.storm(i)
+		}
 		v.add(parley.User(v.user))
 		for _, group := range r.world.groups {
+			if v.plain {
+				break
+			}
 			if v.absent || v.rng.IntN(8) == 0 {
 				v.add(group)
 			}
@@ -97,7 +107,7 @@ func (v *receiver) String() string {
 		v.name, lacks, len(v.members), v.opened, v.late, v.ended)
 }
 
-// receive returns once all has come, or ctx ends.
+// receive returns once all has come, nothing comes any more, or ctx ends.
 func (v *receiver) receive(ctx context.Context) {
 	defer func() {
 		if v.pending > 0 {
@@ -105,11 +115,11 @@ func (v *receiver) receive(ctx context.Context) {
 		}
 	}()
 	for ctx.Err() == nil && !v.done() {
-		connect := dial
-		if v.slow {
-			connect = dialNarrow
+		by := &net.Dialer{}
+		if v.slow { // the kernel holds little that it did not read
+			by.Control = narrow
 		}
-		c, err := connect(ctx, v.node.addr())
+		c, err := dialBy(ctx, v.node.addr(), v.path, by)
 		if err != nil {
 			rest(ctx, 10*time.Millisecond, nil)
 			continue
@@ -122,7 +132,7 @@ func (v *receiver) receive(ctx context.Context) {
 		v.ended = v.session(ctx, c)
 		c.close()
 		if errors.Is(v.ended, errSilent) && isClosed(v.ending) { // all there is was there when it connected
-			v.failf("%s: %w", v.name, v.ended)
+			return
 		}
 		v.away(ctx)
 	}
@@ -150,7 +160,7 @@ func (v *receiver) session(ctx context.Context, c *client) error {
 		return err
 	}
 	for !v.done() {
-		e, err := c.receive()
+		e, err := v.next(c)
 		if err != nil {
 			return err
 		}
@@ -171,7 +181,7 @@ func (v *receiver) session(ctx context.Context, c *client) error {
 		if v.slow && v.rng.IntN(50) == 0 {
 			rest(ctx, upTo(v.rng, 300*time.Millisecond), v.ending)
 		}
-		if v.rng.IntN(500) == 0 || v.forgets && v.rng.IntN(50) == 0 {
+		if v.cuts() {
 			rest(ctx, upTo(v.rng, 50*time.Millisecond), v.ending) // what comes meanwhile it never reads
 			return errCut
 		}
@@ -217,7 +227,7 @@ func (v *receiver) noteMessage(e ops.Event) {
 		v.failf("%s: got a message to %v before it had joined it", v.name, e.To)
 		return
 	}
-	id := identify(e.Data)
+	id := v.world.identify(e.Data)
 	m.Events = append(m.Events, history.Event{Cursor: e.Cursor, ID: id})
 	m.cursor = e.Cursor
 	m.done = m.done || v.isEnd(id)

@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	r := &run{
-		cfg: cfg, world: newWorld(cfg.Receivers), began: time.Now(), fail: fail,
+		cfg: cfg, world: newWorld(&cfg), began: time.Now(), fail: fail,
 		stopping: make(chan struct{}), ending: make(chan struct{}), progress: make(chan struct{}, 1),
 	}
 	var err error
@@ -109,6 +109,7 @@ func (r *run) report(senders []*sender, receivers []*receiver) *Report {
 	for _, s := range senders {
 		report.History.Sends = append(report.History.Sends, s.sends...)
 	}
+	r.place(senders, receivers)
 	for _, v := range receivers {
 		if !v.done() {
 			report.Unfinished = append(report.Unfinished, v.String())
@@ -117,6 +118,7 @@ func (r *run) report(senders []*sender, receivers []*receiver) *Report {
 			report.History.Views = append(report.History.Views, m.View)
 		}
 	}
+	report.Repeats = r.repeats(receivers)
 	return report
 }
 

@@ -122,7 +122,7 @@ func (s *sender) write(c *client, which []int) error {
 	var requests []ops.Request
 	for _, i := range which {
 		id := s.sends[i].ID
-		requests = append(requests, ops.Request{Op: ops.Send, ID: uint64(id), To: s.sends[i].To, Key: strconv.FormatUint(uint64(id), 10), Data: payload(id)})
+		requests = append(requests, ops.Request{Op: ops.Send, ID: uint64(id), To: s.sends[i].To, Key: strconv.FormatUint(uint64(id), 10), Data: s.world.payload(id)})
 	}
 	return c.send(requests...)
 }

@@ -12,6 +12,7 @@ import (
 
 // world is who there is.
 type world struct {
+	storm  bool
 	users  []string
 	groups []parley.Address
 }
@@ -19,9 +20,13 @@ type world struct {
 // groups is how many groups there are.
 const groups = 16
 
-func newWorld(receivers int) *world {
-	w := &world{}
-	for i := range receivers * 3 / 4 { // the rest of the receivers are second devices
+func newWorld(cfg *Config) *world {
+	w := &world{storm: cfg.Storm}
+	users := cfg.Receivers * 3 / 4 // the rest of the receivers are second devices
+	if cfg.Storm {
+		users = cfg.Receivers / 2
+	}
+	for i := range users {
 		w.users = append(w.users, fmt.Sprintf("u%d", i))
 	}
 	for i := range groups {
@@ -50,20 +55,27 @@ func (w *world) addresses() []parley.Address {
 	return all
 }
 
+// largest bounds a large message, in bytes.
+const largest = 300 << 10
+
 // payload returns what a message holds: its ID, and as much besides as the ID
 // says, now and then a lot.
-func payload(id history.ID) []byte {
-	size := int(uint64(id) * 0x9E3779B97F4A7C15 >> 56)
-	if size < 3 {
+func (w *world) payload(id history.ID) []byte {
+	hash := uint64(id) * 0x9E3779B97F4A7C15
+	size := int(hash >> 56)
+	switch {
+	case size < 6 && w.storm:
+		size = int(hash >> 32 & (1<<24 - 1) % largest)
+	case size < 3:
 		size = 5000
 	}
 	return fmt.Appendf(nil, `{"id":%d,"pad":"%s"}`, uint64(id), strings.Repeat("x", size))
 }
 
 // identify returns the ID of what came, zero where it differs from what was sent.
-func identify(data []byte) history.ID {
+func (w *world) identify(data []byte) history.ID {
 	var body struct{ ID history.ID }
-	if json.Unmarshal(data, &body) != nil || string(data) != string(payload(body.ID)) {
+	if json.Unmarshal(data, &body) != nil || string(data) != string(w.payload(body.ID)) {
 		return 0
 	}
 	return body.ID

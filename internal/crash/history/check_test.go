@@ -160,6 +160,14 @@ func TestRestored(t *testing.T) {
 	})
 }
 
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	v := acks(gets(at(1), a), gets(at(2), b), joins(at(2), at(0), false), gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))
+	if again, all := v.Repeats(); again != 3 || all != 6 {
+		t.Errorf("%d of %d were repeated, want 3 of 6", again, all)
+	}
+}
+
 func expect(t *testing.T, h *History, want []Kind) {
 	t.Helper()
 	found := Check(h)

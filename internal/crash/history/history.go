@@ -82,3 +82,21 @@ type Join struct {
 	After, At parley.Cursor
 	Missed    bool
 }
+
+// Repeats returns how often the receiver was delivered a message that it had been
+// delivered before, and how often any.
+func (v *View) Repeats() (again, all int) {
+	seen := map[parley.Cursor]bool{}
+	for i := range v.Events {
+		e := &v.Events[i]
+		if e.Join != nil {
+			continue
+		}
+		all++
+		if seen[e.Cursor] {
+			again++
+		}
+		seen[e.Cursor] = true
+	}
+	return again, all
+}

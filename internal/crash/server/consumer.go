@@ -17,6 +17,30 @@ type consumer struct {
 	disk *disklayer.Layer
 }
 
+// kinds are the consumers that there are, by the end of their paths.
+var kinds = map[string]func(*disklayer.Layer) parley.Consumer{
+	"plain":     func(disk *disklayer.Layer) parley.Consumer { return newConsumer(disk).Consumer },
+	"encoder":   func(disk *disklayer.Layer) parley.Consumer { return newConsumer(disk) },
+	"deliverer": func(disk *disklayer.Layer) parley.Consumer { return deliverer{newConsumer(disk).Consumer} },
+	"both":      func(disk *disklayer.Layer) parley.Consumer { return both{newConsumer(disk)} },
+}
+
+// deliverer replies each message as an event.
+type deliverer struct{ parley.Consumer }
+
+func (deliverer) Deliver(c *parley.Conn, m parley.Message) error {
+	event, err := consumer{}.Encode(m)
+	if err != nil {
+		return err
+	}
+	return c.Reply(event)
+}
+
+// both replies each message, and is an Encoder, which makes an event of it.
+type both struct{ consumer }
+
+func (both) Deliver(c *parley.Conn, m parley.Message) error { return c.Reply(m) }
+
 func newConsumer(disk *disklayer.Layer) consumer {
 	c := consumer{disk: disk}
 	c.Consumer = parley.JSON(c.receive)

@@ -18,9 +18,10 @@ import (
 
 func main() {
 	data := flag.String("data", "", "the data directory")
+	queue := flag.Int("queue", 16<<10, "how many bytes wait for a connection")
 	process := flag.Bool("process", false, "messages need not survive the machine")
 	flag.Parse()
-	if err := run(*data, *process); err != nil {
+	if err := run(*data, *queue, *process); err != nil {
 		slog.Error("the server failed", "err", err)
 		os.Exit(1)
 	}
@@ -29,7 +30,7 @@ func main() {
 // listener is the file of the socket that the harness listens on.
 const listener = 3
 
-func run(data string, process bool) error {
+func run(data string, queue int, process bool) error {
 	l, err := net.FileListener(os.NewFile(listener, "listener"))
 	if err != nil {
 		return err
@@ -48,16 +49,32 @@ func run(data string, process bool) error {
 		_, _ = io.Copy(io.Discard, os.Stdin) // the harness is gone
 		os.Exit(2)
 	}()
-	return http.Serve(l, newHub(disk).Handler(func() parley.Consumer { return newConsumer(disk) }))
+	return http.Serve(l, handler(disk, queue))
+}
+
+// handler serves all kinds of consumers, each on a hub that closes slow readers and
+// on one that drops messages for them.
+func handler(disk *disklayer.Layer, queue int) http.Handler {
+	mux := http.NewServeMux()
+	for name, policy := range map[string]parley.SlowReader{"close": parley.CloseSlow, "drop": parley.DropSlow} {
+		hub := newHub(disk, queue, policy)
+		for kind, of := range kinds {
+			mux.Handle("/"+name+"/"+kind, hub.Handler(func() parley.Consumer { return of(disk) }))
+		}
+		if policy == parley.CloseSlow {
+			mux.Handle("/", hub.Handler(func() parley.Consumer { return kinds["encoder"](disk) }))
+		}
+	}
+	return mux
 }
 
 // newHub returns a hub that keeps all that the harness sends. Its queues are
 // short, so that receivers fall behind.
-func newHub(layer parley.Layer) *parley.Hub {
+func newHub(layer parley.Layer, queue int, policy parley.SlowReader) *parley.Hub {
 	rule := parley.KeepRule{Messages: 1 << 30, Bytes: 1 << 40, Age: 30 * 24 * time.Hour}
 	users, groups := rule, rule
 	users.Pattern, groups.Pattern = "user:*", "group:*"
-	return parley.NewHub(&parley.Options{Layer: layer, Keep: []parley.KeepRule{users, groups}, Limits: parley.Limits{
-		MailboxBytes: 8 << 10, SendQueueBytes: 16 << 10,
+	return parley.NewHub(&parley.Options{Layer: layer, SlowReader: policy, Keep: []parley.KeepRule{users, groups}, Limits: parley.Limits{
+		MailboxBytes: 8 << 10, SendQueueBytes: queue,
 	}})
 }
