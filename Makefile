@@ -3,7 +3,7 @@
 GO_TOOL = go tool -modfile=tools/go.mod
 FUZZTIME ?= 5m
 
-.PHONY: run build test deps lint cross unit bench-test e2e crash powercut fuzz bench screenshot
+.PHONY: run build test deps lint cross unit bench-test e2e crash soak powercut fuzz bench screenshot
 
 run: ## serve on http://127.0.0.1:8000/, needs Go alone
 	go run ./cmd/parley serve
@@ -41,6 +41,9 @@ crash: ## kill -9, 100 times, and what was accepted is there and what was not is
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 100 -restores 5
 	go test -count=1 -run '^TestKill$$' -timeout 30m -v ./internal/crash -kills 20 -restores 1 -process
 	go test -count=1 -run '^TestStorm$$' -timeout 30m -v ./internal/crash -kills 100
+
+soak: ## 500 random configurations of the library with tiny limits, under the race detector; takes minutes
+	PARLEY_SOAK=500 PARLEY_SOAK_SEED=$$(date +%s) go test -race -count=1 -parallel 8 -run '^TestSoak$$' -timeout 30m .
 
 powercut: ## the power is cut 1,000 times, and what was accepted is there; and a large store opens soon
 	PARLEY_CUTS=1000 go test -count=1 -run '^Test(PowerCut|BrokenBuilds)$$' -timeout 30m -v ./disklayer

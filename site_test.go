@@ -106,7 +106,12 @@ func newSite(t testing.TB, transport string, hub *parley.Hub, factory func() par
 
 func serve(t testing.TB, transport string, hub *parley.Hub, handler http.Handler) *site {
 	t.Helper()
-	srv := httptest.NewUnstartedServer(handler)
+	return serveBy(t, transport, hub, httptest.NewUnstartedServer(handler))
+}
+
+// serveBy is serve for a server that the test made.
+func serveBy(t testing.TB, transport string, hub *parley.Hub, srv *httptest.Server) *site {
+	t.Helper()
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s := &site{hub: hub, http: srv}
 	t.Cleanup(srv.Close)
