@@ -44,6 +44,7 @@ func TestStorm(t *testing.T) {
 		Server: build(t, sound), Kills: *kills, Senders: 50, Receivers: 200, Storm: true, Patience: time.Minute,
 	})
 	t.Log(report.Repeats)
+	t.Logf("violations by consumer: %v", byConsumer(found))
 	show(t, found)
 	for _, receiver := range report.Unfinished {
 		t.Errorf("did not get all in time: %s", receiver)
@@ -138,6 +139,16 @@ func count(of []history.Violation) map[history.Kind]int {
 	n := map[history.Kind]int{}
 	for _, v := range of {
 		n[v.Kind]++
+	}
+	return n
+}
+
+// byConsumer counts what happened at each kind of consumer of a storm.
+func byConsumer(of []history.Violation) map[string]int {
+	n := map[string]int{}
+	for _, v := range of {
+		_, path, _ := strings.Cut(v.Receiver, " on ")
+		n[string(v.Kind)+" "+path]++
 	}
 	return n
 }
