@@ -157,24 +157,31 @@ func (c *Conn) from() Address {
 	return Address{}
 }
 
-// Reply sends m to this connection's client, behind what was sent before. It
-// returns ErrClosed once the connection is over.
+// Reply sends m to this connection's client, behind what was sent before. Where more
+// waits for the client than may, m is dropped, or the connection closed: see
+// [Options.SlowReader]. It returns ErrClosed once the connection is over.
+//
+// While a [Deliverer] handles a kept message nothing is dropped or closed for a reply:
+// Reply waits until the client took most of what waits for it, or the connection ends.
 func (c *Conn) Reply(m Message) error {
 	frame, err := c.proto().frame(m)
 	if err != nil {
 		return err
 	}
-	write := func(more bool) error { return c.sock.Write(c.Context(), frame, more) }
 	c.mu.Lock()
-	over, later := c.over, c.laterLocked(func() { c.report("reply", write(false)) })
+	over, keeping := c.over, c.work != nil && c.work.keeping
+	later := c.laterLocked(func() { c.report("reply", c.sock.Write(c.Context(), frame, false)) })
 	c.mu.Unlock()
 	switch {
 	case over:
 		return ErrClosed
 	case later:
 		return nil
+	case keeping:
+		ctx := c.Context()
+		return sendError(closedError(ctx, c.sock.WriteKept(ctx, frame, c.more.Load())))
 	}
-	return sendError(write(c.more.Load()))
+	return sendError(c.sock.Write(c.Context(), frame, c.more.Load()))
 }
 
 // Close starts the closing handshake with a code that a close frame may carry

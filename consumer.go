@@ -37,6 +37,11 @@ type Encoder interface {
 // Deliverer is a Consumer that decides what becomes of each message for its
 // connection, in order with its other calls: it may filter, rewrite, or pass it
 // on with [Conn.Reply]. An error closes the connection as one of Receive does.
+//
+// A kept message counts as sent to a user's device once Deliver returned nil. What it
+// replies before is not dropped: [Conn.Reply] waits for a client that reads slowly, and
+// nothing else is received or delivered for that connection meanwhile. A reply that
+// another goroutine makes later has no such promise.
 type Deliverer interface {
 	Deliver(c *Conn, m Message) error
 }

@@ -30,14 +30,16 @@ const (
 
 // work is what a connection has while a goroutine handles its events.
 type work struct {
-	queue, batch          []event // what comes next; what is being handled
-	receiving, delivering load
-	starved               bool        // a message to deliver found no room: the socket waits to hear of some
-	handled               *Message    // the last kept message to its user that a Deliverer is done with; the runner's
-	cut                   *time.Timer // ends the context of a connection that was lost while busy
+	queue, batch []event     // what comes next; what is being handled
+	receiving    load        // messages that wait to be received
+	delivering   int         // messages that wait to be delivered
+	starved      bool        // a message to deliver found no room: the socket waits to hear of some
+	keeping      bool        // a kept message is being delivered: replies wait for room
+	handled      *Message    // the last kept message to its user that a Deliverer is done with; the runner's
+	cut          *time.Timer // ends the context of a connection that was lost while busy
 }
 
-// load is what waits of one kind of event.
+// load is what waits of messages.
 type load struct{ messages, bytes int }
 
 func (l *load) add(messages, bytes int) {
@@ -85,7 +87,7 @@ func (e *events) Receive(messages []socket.Message) bool {
 	return !c.paused
 }
 
-// Deliver queues a message for a Deliverer.
+// Deliver queues a message for a Deliverer. The socket bounds their bytes.
 func (e *events) Deliver(value any) bool {
 	c := (*Conn)(e)
 	c.mu.Lock()
@@ -94,16 +96,15 @@ func (e *events) Deliver(value any) bool {
 		return true
 	}
 	w := c.wake()
-	limits, m := &c.handler.hub.opts.Limits, value.(*Message)
-	room := load{limits.DeliverQueue, limits.SendQueueBytes}
-	if !m.Cursor.IsZero() { // it can be read again later: what is not kept has room as well
-		room = load{max(1, room.messages/2), max(1, room.bytes/2)}
+	room, m := c.handler.hub.opts.Limits.DeliverQueue, value.(*Message)
+	if m.kept() { // it can be read again later: what is not kept has room as well
+		room = max(1, room/2)
 	}
-	if w.delivering.messages >= room.messages || w.delivering.bytes >= room.bytes {
+	if w.delivering >= room {
 		w.starved = true
 		return false
 	}
-	w.delivering.add(1, len(m.Data))
+	w.delivering++
 	w.queue = append(w.queue, event{kind: eventDeliver, message: m})
 	return true
 }

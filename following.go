@@ -177,7 +177,7 @@ func (f *following) tellGap(b *beginning) {
 // start finds out where messages begin.
 func (f *following) start(ctx context.Context, options *JoinOptions) (b beginning, err error) {
 	link, of := f.conn.Hub().link, f.member.topic.address()
-	b.how = socket.Following{Values: f.member.topic.proto.delivers}
+	b.how = socket.Following{}
 	head, err := link.Head(ctx, of)
 	if err != nil {
 		return b, err
@@ -333,7 +333,7 @@ func (f *following) answer(p *socket.Page) {
 func (f *following) add(p *socket.Page, m *Message) {
 	proto := f.member.topic.proto
 	if proto.delivers {
-		p.Values = append(p.Values, socket.PageValue{Value: m, At: socket.Position(m.Cursor)})
+		p.Values = append(p.Values, socket.PageValue{Value: m, Size: len(m.Data), At: socket.Position(m.Cursor)})
 		p.Bytes += len(m.Data)
 		return
 	}

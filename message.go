@@ -22,6 +22,9 @@ type Message struct {
 	Cursor Cursor
 }
 
+// kept reports whether m has a place in a log.
+func (m *Message) kept() bool { return !m.Cursor.IsZero() }
+
 // Text returns a text message. Text that is not valid UTF-8 makes clients close
 // the connection that receives it.
 func Text(s string) Message { return Message{Data: []byte(s)} }

@@ -52,8 +52,9 @@ type Options struct {
 
 // SlowReader says what becomes of a connection for which more than
 // [Limits.SendQueueBytes] wait. Either way it is counted; see [Hub.Stats]. Kept
-// messages are neither dropped nor a reason to close it: they fill half of that, and
-// the rest is read from the log as the connection takes them.
+// messages are neither dropped nor a reason to close it, nor are a [Deliverer]'s replies to
+// them: they fill half of that, or are one message of any size, and the rest is read from
+// the log as the connection takes them.
 type SlowReader uint8
 
 const (
@@ -71,8 +72,8 @@ const (
 type Limits struct {
 	MessageBytes   int // payload of one message received, compressed or not; beyond it, close code 1009. Default 1 MiB
 	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
-	SendQueueBytes int // bytes waiting for a connection that reads too slowly, each piece costing 64 besides. Default 1 MiB
-	DeliverQueue   int // messages waiting for a Deliverer, or SendQueueBytes of them, of kept ones half as many; beyond it, SlowReader applies. Default 256
+	SendQueueBytes int // bytes waiting for a connection that reads too slowly, in the hands of its Deliverer too, each piece costing 64 besides. Default 1 MiB
+	DeliverQueue   int // messages waiting for a Deliverer, of kept ones half as many; beyond it, SlowReader applies. Default 256
 	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
 	Memberships    int // addresses that one connection may be a member of. Default 1000
 	SendsInFlight  int // kept messages that SendAsync of one connection has on their way before it waits; that of the program, 16 times as many. Default 256

@@ -73,6 +73,7 @@ func (c *Conn) handle(ev *event) {
 		if !closing {
 			c.call("Deliver", func() error { return c.deliver(ev.message) })
 		}
+		c.sock.Done(len(ev.message.Data))
 	case eventMissed:
 		c.tellMissed(ev.notice, closing)
 	case eventPeerClose:
@@ -89,7 +90,7 @@ func (c *Conn) handle(ev *event) {
 // deliver hands a message to a Deliverer.
 func (c *Conn) deliver(m *Message) error {
 	err := c.consumer.(Deliverer).Deliver(c, *m)
-	if err == nil && m.To.kind == kindUser && !m.Cursor.IsZero() {
+	if err == nil && m.To.kind == kindUser && m.kept() {
 		c.work.handled = m
 	}
 	return err
@@ -109,15 +110,16 @@ func (c *Conn) tellHandled() {
 func (c *Conn) begin(ev *event) (closing bool) {
 	c.mu.Lock()
 	resume, room := false, false
-	limits := &c.handler.hub.opts.Limits
-	switch w := c.work; ev.kind {
+	limits, w := &c.handler.hub.opts.Limits, c.work
+	w.keeping = ev.kind == eventDeliver && ev.message.kept()
+	switch ev.kind {
 	case eventReceive:
 		w.receiving.add(-1, -len(ev.data))
 		resume = c.paused && w.receiving.messages <= limits.ReceiveQueue/2 && w.receiving.bytes <= limits.MessageBytes/2
 		c.paused = c.paused && !resume
 	case eventDeliver:
-		w.delivering.add(-1, -len(ev.message.Data))
-		room = w.starved && w.delivering.messages <= limits.DeliverQueue/4 && w.delivering.bytes <= limits.SendQueueBytes/4
+		w.delivering--
+		room = w.starved && w.delivering <= limits.DeliverQueue/4
 		w.starved = w.starved && !room
 	}
 	closing = c.closing

@@ -15,20 +15,52 @@ var numberedPings = func() (pings [256][]byte) {
 	return pings
 }()
 
-// handedOver takes note of how far m got, and pings behind what was written, if
-// anything was: the answer acknowledges what was written before it, as TCP keeps the
-// order. What was left out for this peer alone is acknowledged with what follows.
-func (l *Loop) handedOver(m *Membership, written bool) {
+// wrote takes note of how far m got with frames, and pings behind them: the answer
+// acknowledges what was written before it, as TCP keeps the order.
+func (l *Loop) wrote(m *Membership) {
+	if fs := m.conn.followers; fs.acks == m {
+		l.acknowledge(m, m.follower.at)
+	}
+}
+
+// handled takes Membership.Handled. Behind the last value that the handler was handed
+// there is only what was left out for this peer.
+func (l *Loop) handled(m *Membership, at Position) {
 	fs := m.conn.followers
-	if fs.acks != m || m.follower.handled {
+	if fs == nil || fs.acks != m {
 		return
 	}
-	fs.written = m.follower.at
-	if !written && fs.careful == (Position{}) {
+	if h := fs.handler; h != nil && at == h.last {
+		h.last, at = Position{}, m.follower.at
+	}
+	l.acknowledge(m, at)
+}
+
+// acknowledge has the peer asked whether it got all up to a place.
+func (l *Loop) acknowledge(m *Membership, at Position) {
+	fs := m.conn.followers
+	if at == fs.written {
 		return
 	}
+	fs.written = at
 	if ping := fs.ping(); ping != nil {
 		l.output(m.conn, ping)
+	}
+}
+
+// skipped takes note of how far m got where the last messages were left out for this
+// peer. They need no answer, but wait for that of what was written before, and for the
+// handler of what it was handed before.
+func (l *Loop) skipped(m *Membership) {
+	fs := m.conn.followers
+	if fs.acks != m || !fs.isDone() {
+		return
+	}
+	acknowledged := !fs.pinging && fs.written == fs.pinged
+	if fs.written = m.follower.at; acknowledged {
+		fs.pinged = fs.written
+		m.follower.source.Acked(fs.written)
+		l.dared(m.conn)
 	}
 }
 
@@ -68,9 +100,7 @@ func (l *Loop) ponged(c *Conn, number uint8) {
 		return
 	}
 	m.follower.source.Acked(fs.pinged)
-	if fs.careful != (Position{}) {
-		l.dared(c)
-	}
+	l.dared(c)
 	if fs.written != fs.pinged {
 		l.output(c, fs.ping())
 	}
@@ -94,22 +124,13 @@ func (fs *followers) holdsBack() bool {
 // dared goes on with what waited for an acknowledgement.
 func (l *Loop) dared(c *Conn) {
 	fs := c.followers
+	if fs.careful == (Position{}) {
+		return
+	}
 	if fs.pinged.Epoch != fs.careful.Epoch || fs.pinged.Seq >= fs.careful.Seq {
 		fs.careful = Position{}
 	}
 	l.asks(c)
-}
-
-// handled takes Membership.Handled.
-func (l *Loop) handled(m *Membership, at Position) {
-	fs := m.conn.followers
-	if fs == nil || fs.acks != m || at == fs.written {
-		return
-	}
-	fs.written = at
-	if ping := fs.ping(); ping != nil {
-		l.output(m.conn, ping)
-	}
 }
 
 // pongNumber returns the number that a pong's payload is.

@@ -26,6 +26,7 @@ func (l *Loop) closeConn(c *Conn, code uint16, reason string) {
 	if c.closeCode == 0 {
 		c.closeCode = code
 	}
+	c.noRoom()
 	c.handler.Closing()
 	l.expire(c)
 	frame := closeFrame(code, reason)
@@ -114,6 +115,7 @@ func (l *Loop) broken(c *Conn, code uint16) {
 		return
 	}
 	c.broken = true
+	c.noRoom()
 	if code == l.engine.cfg.SlowCloseCode {
 		if c.closeCode == 0 {
 			l.engine.stats.SlowClosed.Add(1)
@@ -168,6 +170,7 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 	if c.closeCode != 0 {
 		code = c.closeCode
 	}
+	c.noRoom()
 	if c.state != stateClosing {
 		c.handler.Closing()
 	}

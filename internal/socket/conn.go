@@ -12,9 +12,7 @@ type ID [16]byte
 // Engine.Open. Its exported methods are safe for concurrent use, but not to be
 // called on a loop.
 type Conn struct {
-	// Set before Open.
-	ID      ID
-	Deflate bool // messages may be compressed (RFC 7692)
+	ID ID // set before Open
 
 	// Set by Open.
 	loop    *Loop
@@ -24,6 +22,7 @@ type Conn struct {
 	// Owned by the reader: the loop, or a stream's goroutine.
 	decoder decoder
 	discard bool // the connection failed: what still arrives is dropped
+	Deflate bool // set before Open: messages may be compressed (RFC 7692)
 
 	// Owned by the loop.
 	state      state
@@ -38,10 +37,12 @@ type Conn struct {
 	head, tail int32 // this round's output: indexes of loop.nodes, from 1
 	place      place
 	followers  *followers // nil unless it follows logs
+	output     int32      // bytes of this round's output, with entryCost for each piece
 
 	// Shared.
-	seen atomic.Bool            // something was read since the last ping
-	out  atomic.Pointer[outbox] // nil while the loop writes directly
+	seen    atomic.Bool            // something was read since the last ping
+	out     atomic.Pointer[outbox] // nil while the loop writes directly
+	outside outside                // bytes that neither of the two holds yet
 }
 
 type state uint8
@@ -59,10 +60,11 @@ func (c *Conn) Accept() error {
 	return c.loop.put(background, post{kind: postAccept, conn: c})
 }
 
-// Write queues one frame for this connection. Where its loop's mailbox is full
-// it waits until ctx ends.
+// Write queues one frame for this connection, unless more waits for it than may: then
+// it is dropped, or the connection closed. Where its loop's mailbox is full it waits
+// until ctx ends.
 func (c *Conn) Write(ctx context.Context, frame []byte, more bool) error {
-	return c.loop.put(ctx, post{kind: postWrite, conn: c, data: frame, more: more})
+	return c.post(ctx, post{kind: postWrite, conn: c, data: frame, more: more})
 }
 
 // Close starts the closing handshake, or answers the peer's. What was written
@@ -96,7 +98,7 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	err := c.decoder.decode(b, rules{c.loop.engine.cfg.MessageBytes, c.Deflate}, in)
 	goOn = len(in.messages) == 0 || c.handler.Receive(in.messages)
 	if in.pong != nil {
-		in.posts = append(in.posts, post{kind: postWrite, conn: c, data: appendFrame(nil, opPong, in.pong)})
+		in.posts = append(in.posts, post{kind: postPong, conn: c, data: appendFrame(nil, opPong, in.pong)})
 	}
 	if in.ponged {
 		in.posts = append(in.posts, post{kind: postPonged, conn: c, code: uint16(in.number)})

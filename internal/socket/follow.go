@@ -35,7 +35,6 @@ type Follower struct {
 	state   followerState
 	pongs   bool
 	again   bool // the page that was asked for may be older than what came by
-	handled bool // pongs acknowledge what Handled tells
 }
 
 // moveTo notes how far the follower was handed its messages.
@@ -76,8 +75,7 @@ type Following struct {
 	Source Source
 	At     Position // messages behind it are wanted
 	Head   bool     // At is the log's head, as read after Follow: there is nothing behind it
-	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection
-	Values bool     // the topic is of values; a message counts as written when Handled says so
+	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection. A value counts as written when Handled says so
 
 	// Careful is the place up to which pages are handed over only once all before
 	// was acknowledged, for Pongs: a page of one message is then the one that a peer
@@ -111,7 +109,7 @@ func (f *Follower) At() Position { return f.at }
 // Follow and Begin: what is published meanwhile is not missed.
 func (m *Membership) Begin(how Following) error {
 	f := m.follower
-	f.pongs, f.handled = how.Pongs, how.Values
+	f.pongs = how.Pongs
 	if how.Source != nil {
 		f.source = how.Source
 	}
@@ -126,7 +124,7 @@ func (m *Membership) Begin(how Following) error {
 type Page struct {
 	Frames []byte // the receiver's to keep
 	Values []PageValue
-	Bytes  int      // that Values keep alive
+	Bytes  int      // that all Values keep alive
 	To     Position // behind the last message
 	More   bool     // the log holds more
 	Failed bool     // the log could not be read; the rest is zero
@@ -135,6 +133,7 @@ type Page struct {
 // PageValue is one value of a page.
 type PageValue struct {
 	Value any
+	Size  int // bytes that it keeps alive
 	At    Position
 }
 
@@ -189,12 +188,13 @@ func (e *Engine) Reread(t *Topic) {
 // begin takes in a membership that follows a log.
 func (l *Loop) begin(m *Membership, careful Position) {
 	c, f := m.conn, m.follower
-	if c.followers == nil {
-		c.followers = &followers{output: l.outputSize(c)}
-	}
+	fs := c.follows()
 	if f.pongs {
-		c.followers.acks = m
-		c.followers.beCareful(careful)
+		fs.acks = m
+		if fs.handler != nil {
+			fs.handler.last = Position{}
+		}
+		fs.beCareful(careful)
 	}
 	head := m.part.log.head
 	mayBePast := head.Epoch != f.at.Epoch && head != (Position{})
@@ -257,39 +257,26 @@ func (l *Loop) page(m *Membership, p *Page) {
 func (l *Loop) turnPage(m *Membership, p *Page) bool {
 	c, f, before := m.conn, m.follower, m.follower.at
 	for _, v := range p.Values {
-		if !c.handler.Deliver(v.Value) {
-			c.followers.starved = true
+		if !l.hand(m, v.Value, v.Size, v.At) {
 			return false
 		}
-		f.moveTo(v.At)
 	}
-	if len(p.Frames) > 0 && !l.writePage(c, p.Frames) {
-		return false
+	if len(p.Frames) > 0 {
+		if !l.takes(c, len(p.Frames), true) {
+			return false
+		}
+		if l.writeKept(c, p.Frames); c.state != stateOpen || c.broken {
+			return false
+		}
 	}
 	c.followers.passed = 0
-	if f.moveTo(p.To); f.at != before {
-		l.handedOver(m, len(p.Frames) > 0)
-	}
-	return true
-}
-
-// writePage outputs a page, and reports whether it could. Where little waited for the
-// connection before this round any page can be: it is what is held for one that reads.
-func (l *Loop) writePage(c *Conn, frames []byte) bool {
-	if l.fits(c, len(frames), 2) {
-		l.output(c, frames)
+	if f.moveTo(p.To); f.at == before {
 		return true
 	}
-	if o := c.out.Load(); o != nil && o.size() > l.engine.cfg.QueueBytes/4 {
-		return false
-	}
-	l.flushConn(c)
-	if c.state != stateOpen || c.broken {
-		return false
-	}
-	l.writeAnyway(c, frames, false)
-	if o := c.out.Load(); o != nil {
-		o.exempt(len(frames))
+	if len(p.Frames) > 0 {
+		l.wrote(m)
+	} else {
+		l.skipped(m)
 	}
 	return true
 }

@@ -260,10 +260,12 @@ func TestValuesAreWritten(t *testing.T) {
 		var pages sync.WaitGroup
 		f := prepare(t, k, e, log, &pages)
 		f.conn.handler.(*recorder).deliver = func(value any) bool { // on the loop
-			e.loops[0].output(f.conn, value.([]byte))
+			frame := value.([]byte)
+			e.loops[0].writeKept(f.conn, frame)
+			f.conn.Done(3000)
 			return true
 		}
-		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true, Values: true}))
+		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true}))
 		var last Position
 		for range 3000 {
 			last = log.keptValue(t, e, 3000)

@@ -15,14 +15,23 @@ func (l *Loop) publishKept(run []post) {
 		return
 	}
 	data := joinFrames(run)
-	for _, m := range p.members {
+	for m := range p.each {
 		f := m.follower
-		if f.state == followerLive && f.follows(&run[0]) && l.fits(m.conn, len(data), len(run)) {
-			l.handOver(m, last, data)
+		if f.state == followerLive && f.follows(&run[0]) && l.handOver(m, last, data, len(run) == 1) {
 			continue
 		}
 		for i := range run {
 			l.publishTo(m, &run[i])
+		}
+	}
+}
+
+// each yields the members, from the last to the first, since one that is too slow leaves
+// and is swapped out meanwhile.
+func (p *part) each(yield func(*Membership) bool) {
+	for i := len(p.members) - 1; i >= 0; i-- {
+		if !yield(p.members[i]) {
+			return
 		}
 	}
 }
@@ -40,7 +49,7 @@ func joined(run []post) bool {
 
 // publishOne hands one message to the followers.
 func (l *Loop) publishOne(p *post) {
-	for _, m := range p.part.members {
+	for m := range p.part.each {
 		l.publishTo(m, p)
 	}
 }
@@ -51,18 +60,8 @@ func (l *Loop) publishOne(p *post) {
 func (l *Loop) publishTo(m *Membership, p *post) {
 	f := m.follower
 	switch {
-	case f.state != followerLive, f.at.Epoch == p.at.Epoch && p.at.Seq <= f.at.Seq:
-	case !f.follows(p):
-		l.wait(m)
-	case p.value != nil:
-		if l.takesValue(m.conn) {
-			l.handOverValue(m, p)
-		} else {
-			l.wait(m)
-		}
-	case l.fits(m.conn, len(p.data), 1):
-		l.handOver(m, p, p.data)
-	default:
+	case m.at == hasLeft, f.state != followerLive, f.at.Epoch == p.at.Epoch && p.at.Seq <= f.at.Seq:
+	case !f.follows(p), !l.handOver(m, p, p.data, true):
 		l.wait(m)
 	}
 }
@@ -72,46 +71,24 @@ func (f *Follower) follows(p *post) bool {
 	return f.at.Epoch == p.at.Epoch && p.prev <= f.at.Seq && f.at.Seq < p.at.Seq
 }
 
-// handOver outputs a follower's next messages, up to that of p.
-func (l *Loop) handOver(m *Membership, p *post, data []byte) {
-	m.follower.moveTo(p.at)
-	isFor := p.except == (ID{}) || m.conn.ID != p.except
-	if isFor {
-		l.output(m.conn, data)
-	}
-	l.handedOver(m, isFor)
-}
-
-func (l *Loop) handOverValue(m *Membership, p *post) {
+// handOver hands a follower its next messages, up to that of p, if there is room for
+// them.
+func (l *Loop) handOver(m *Membership, p *post, data []byte, one bool) bool {
 	c := m.conn
-	if c.state == stateOpen && (p.except == (ID{}) || c.ID != p.except) && !c.handler.Deliver(p.value) {
-		c.followers.starved = true
-		l.wait(m)
-		return
+	switch isFor := p.except == (ID{}) || c.ID != p.except; {
+	case isFor && p.value != nil:
+		return l.hand(m, p.value, p.size, p.at)
+	case !isFor:
+		m.follower.moveTo(p.at)
+		l.skipped(m)
+	case l.takes(c, len(data), one):
+		l.writeKept(c, data)
+		m.follower.moveTo(p.at)
+		l.wrote(m)
+	default:
+		return false
 	}
-	m.follower.moveTo(p.at)
-}
-
-// takesValue reports whether what a handler may write for a value has room: what it
-// has been handed before is not written yet, and takes up to half the bound.
-func (l *Loop) takesValue(c *Conn) bool {
-	return c.followers.waits(c) <= l.engine.cfg.QueueBytes/4
-}
-
-// fits reports whether a connection takes so many bytes more within half the bound of
-// what may wait for it, or a slow one would have no room for what is not kept; where
-// nothing waits, one frame of any size.
-func (l *Loop) fits(c *Conn, size, frames int) bool {
-	waits := c.followers.waits(c)
-	return waits+size+entryCost <= l.engine.cfg.QueueBytes/2 || waits == 0 && frames == 1
-}
-
-// waits returns how much waits for the connection.
-func (fs *followers) waits(c *Conn) int {
-	if o := c.out.Load(); o != nil {
-		return fs.output + o.size()
-	}
-	return fs.output
+	return true
 }
 
 // lost takes note of what was not handed over: the followers that miss it read.

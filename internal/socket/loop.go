@@ -10,6 +10,9 @@ type postKind uint8
 const (
 	postPublish postKind = iota
 	postWrite
+	postWriteKept
+	postAwaitRoom // a goroutine waits to write
+	postPong      // the answer to a ping
 	postJoin
 	postLeave
 	postOpen
@@ -23,6 +26,7 @@ const (
 	postBroken     // writing failed
 	postDrained    // the outbox of one that waits to read is empty
 	postRoom       // the handler has room again
+	postFew        // few bytes are outside
 	postPage       // a part of a log for one follower
 	postHandled    // a handler is done with some values of a log
 	postPonged     // the peer answered a numbered ping
@@ -172,6 +176,14 @@ func (l *Loop) handle(p *post) {
 	switch p.kind {
 	case postWrite:
 		l.output(c, p.data)
+		l.took(c, len(p.data))
+	case postWriteKept:
+		l.writeKept(c, p.data)
+		l.took(c, len(p.data))
+	case postAwaitRoom:
+		l.roomAwaited(c, p.value.(chan error))
+	case postPong:
+		l.output(c, p.data)
 	case postJoin:
 		l.join(p.member, p.at)
 	case postLeave:
@@ -198,6 +210,8 @@ func (l *Loop) handle(p *post) {
 		l.drained(c)
 	case postRoom:
 		l.room(c)
+	case postFew:
+		l.asks(c)
 	case postPage:
 		l.tookPage(p)
 		l.page(p.member, p.page)
@@ -306,11 +320,13 @@ func (l *Loop) deliver(p *post) {
 			l.engine.stats.Dropped.Add(1)
 			continue
 		}
-		if c.handler.Deliver(p.value) {
-			continue
-		}
-		if c.followers != nil { // the handler will say that it has room
-			c.followers.starved = true
+		if !l.isFull(c) {
+			if l.give(c, p.value, p.size) {
+				continue
+			}
+			if c.followers != nil { // the handler will say that it has room
+				c.followers.starved = true
+			}
 		}
 		if l.engine.cfg.DropWhenSlow {
 			l.engine.stats.Dropped.Add(1)

@@ -16,7 +16,7 @@ type outbox struct {
 	mu     sync.Mutex // guards what follows
 	queue  [][]byte   // shared memory: never written to
 	bytes  int        // in queue, with entryCost for each entry
-	spare  int        // bytes beyond the bound, for a page that was queued in spite of it
+	spare  int        // bytes beyond the bound, for kept frames that were queued in spite of it
 	pong   []byte     // the answer to the last ping, where it has no room yet
 	ahead  int        // bytes of the queue, without entryCost, that are written before pong is queued
 	done   bool       // it was emptied, and takes nothing more
@@ -25,12 +25,19 @@ type outbox struct {
 	awaits bool       // the loop wants to know that it is empty: a follower is to read
 }
 
-// exempt gives what follows as much room as if the page of n bytes that was queued last
-// were not: a slow peer that is sent a page must be able to be answered as well.
+// exempt gives what follows as much room as if the kept frames of n bytes that were
+// queued last were not: a slow peer that is sent such must be able to be answered as well.
 func (o *outbox) exempt(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.spare = min(o.bytes, n+entryCost)
+	o.spare = min(o.bytes, o.spare+n+entryCost)
+}
+
+// exempted returns how much is exempt.
+func (o *outbox) exempted() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.spare
 }
 
 // add queues b whatever the bound. False: the outbox was emptied already. After
@@ -185,6 +192,7 @@ func (o *outbox) advance(n int) {
 			o.bytes -= entryCost
 		}
 	}
+	o.spare = min(o.spare, o.bytes)
 }
 
 // abandon drops what is queued after a failed write, or the end. The write side

@@ -1,5 +1,7 @@
 package socket
 
+import "math"
+
 // node is one piece of a connection's output in a round.
 type node struct {
 	data []byte // whole frames, shared between receivers
@@ -20,17 +22,7 @@ func (l *Loop) output(c *Conn, data []byte) {
 		l.nodes[c.tail-1].next = at
 	}
 	c.tail = at
-	if fs := c.followers; fs != nil {
-		fs.output += len(data) + entryCost
-	}
-}
-
-// outputSize returns what followers.output is of a connection that had none.
-func (l *Loop) outputSize(c *Conn) (size int) {
-	for at := c.head; at != 0; at = l.nodes[at-1].next {
-		size += len(l.nodes[at-1].data) + entryCost
-	}
-	return size
+	c.output = int32(min(int(c.output)+len(data)+entryCost, math.MaxInt32))
 }
 
 // flush ends a round: one write for each connection with output.
@@ -52,10 +44,7 @@ func (l *Loop) flush() {
 
 func (l *Loop) flushConn(c *Conn) {
 	at := c.head
-	c.head, c.tail = 0, 0
-	if fs := c.followers; fs != nil {
-		fs.output = 0
-	}
+	c.head, c.tail, c.output = 0, 0, 0
 	if at == 0 {
 		return
 	}

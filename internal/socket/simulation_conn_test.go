@@ -1,9 +1,6 @@
 package socket
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // simConn is a connection, its transport, its handler and its peer.
 type simConn struct {
@@ -33,11 +30,7 @@ type simConn struct {
 	ended    bool
 	said     bool // the close frame came
 
-	// The handler.
-	queue   []any
-	starved bool
-	greets  bool // it writes for each value
-	greeted bool
+	simHandler
 }
 
 func (c *simConn) String() string { return fmt.Sprint("conn ", c.number) }
@@ -54,7 +47,7 @@ func (s *simulation) open() bool {
 	if open >= 4 || len(s.conns) >= 12 {
 		return false
 	}
-	c := &simConn{sim: s, number: len(s.conns), stream: s.n(3) == 0, values: s.n(3) == 0, greets: !s.keeps && s.n(2) == 0}
+	c := &simConn{sim: s, number: len(s.conns), stream: s.n(3) == 0, values: s.n(3) == 0, simHandler: s.newHandler()}
 	c.ID[0] = byte(c.number + 1)
 	c.loop, c.handler, c.io = s.loop, c, (*simTransport)(c)
 	held := &outbox{held: true}
@@ -143,7 +136,8 @@ func (s *simulation) publishPlain() bool {
 	if values == 0 {
 		p.Frame = simFrame(simPlain, 0, s.size())
 	} else {
-		p.Value, p.Size = "plain", s.size()
+		p.Size = s.size()
+		p.Value = simPlainValue(p.Size)
 	}
 	return s.put(len(p.Frame)+p.Size, "plain", func() error { return s.engine.Publish(background, &l.topics[values], p) })
 }
@@ -181,54 +175,4 @@ func (c *simConn) Closed(uint16, error) {
 		c.sim.fail("%v: Closed is called twice, or before Closing", c)
 	}
 	c.closed = true
-}
-
-// simValues is how many values a handler takes.
-const simValues = 3
-
-// Deliver is Handler's.
-func (c *simConn) Deliver(value any) bool {
-	c.sim.meanwhile()
-	if len(c.queue) >= simValues {
-		c.starved = true
-		c.sim.tell("%v: no room for a value", c)
-		return false
-	}
-	c.queue = append(c.queue, value)
-	if e, ok := value.(*simEntry); ok {
-		at := slices.IndexFunc(c.members, func(f *simFollower) bool { return f.log == e.log })
-		c.members[at].gets(e.index)
-	}
-	return true
-}
-
-func (s *simulation) handle() bool {
-	c := s.conn()
-	return c != nil && s.handleNext(c)
-}
-
-// handleNext has a handler be done with a value, or say that it has room.
-func (s *simulation) handleNext(c *simConn) bool {
-	if len(c.queue) == 0 || c.starved && len(c.queue) < simValues && s.n(4) == 0 {
-		if !c.starved || !s.put(0, "room", c.Room) {
-			return false
-		}
-		c.starved = false
-		return true
-	}
-	if c.greets && !c.greeted {
-		c.greeted = s.writeTo(c)
-		return c.greeted
-	}
-	if e, ok := c.queue[0].(*simEntry); ok {
-		f := c.members[slices.IndexFunc(c.members, func(f *simFollower) bool { return f.log == e.log })]
-		if !c.closing {
-			if !s.put(0, "handled", func() error { return f.Handled(e.at) }) {
-				return false
-			}
-			f.handled = e.at
-		}
-	}
-	c.queue, c.greeted = c.queue[1:], false
-	return true
 }

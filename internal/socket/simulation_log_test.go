@@ -27,8 +27,12 @@ type simEntry struct {
 	lost   bool // nobody has to get it
 }
 
-// simPlain is the log of messages that are not kept.
-const simPlain = 255
+// simPlain is the log of messages that are not kept, simReply that of what handlers
+// write for kept values.
+const (
+	simPlain = 255
+	simReply = 254
+)
 
 // simFrame returns the frame of a message.
 func simFrame(log byte, index, size int) []byte {

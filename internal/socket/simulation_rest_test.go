@@ -109,10 +109,13 @@ func (s *simulation) checkResting(c *simConn) {
 	if c.got != c.wrote && !s.engine.cfg.DropWhenSlow {
 		s.fail("%v got message %d, want %d", c, c.got, c.wrote)
 	}
+	if c.gotKept != c.wroteKept || len(c.queue) > 0 {
+		s.fail("%v got reply %d, want %d; %d values wait", c, c.gotKept, c.wroteKept, len(c.queue))
+	}
 	if c.answered != c.pinged {
 		s.fail("%v: ping %d was answered, want %d", c, c.answered, c.pinged)
 	}
-	if fs := c.followers; fs != nil && (fs.first != nil || fs.waiting > 0 || fs.left > 0 || fs.asked || fs.starved || fs.output > 0 || fs.pinging) {
+	if fs := c.followers; fs != nil && (fs.first != nil || fs.waiting > 0 || fs.left > 0 || fs.asked || fs.starved || fs.awaited() || fs.pinging) {
 		s.fail("%v waits: %+v", c, *fs)
 	}
 	for _, f := range c.members {
@@ -140,6 +143,9 @@ func (s *simulation) busy() {
 		return
 	}
 	s.tell("busy")
+	for _, c := range s.conns {
+		c.replies = 0 // each takes more than a round
+	}
 	s.resting = true
 	defer func() { s.resting = false }()
 	for n := range 100 {
@@ -187,6 +193,10 @@ func (s *simulation) checkQueues() {
 		for _, f := range c.members {
 			f.live = f.Membership.at > notJoined && f.f.state == followerLive
 		}
+		s.checkWaits(c)
+		if c.output > 0 {
+			s.fail("%v: %d bytes of a round that is over", c, c.output)
+		}
 		fs := c.followers
 		if fs == nil || c.state != stateOpen {
 			continue
@@ -204,20 +214,24 @@ func (s *simulation) checkQueues() {
 			s.fail("%v: %d wait, and %d of them left, want %d and %d", c, fs.waiting, fs.left, waiting, left)
 		}
 		if waiting > left && !fs.asked && !fs.starved && !fs.listed && !c.Conn.broken {
-			if o := c.out.Load(); (o == nil || !o.awaits) && len(c.writers) == 0 && !s.isDrained(c) {
+			awaited := c.outside.word.Load()&outsideAwaited != 0
+			if o := c.out.Load(); (o == nil || !o.awaits) && !awaited && len(c.writers) == 0 && !s.isTold(c) {
 				s.fail("%v: nobody asks for a page", c)
 			}
 		}
-		if fs.output > 0 {
-			s.fail("%v: %d bytes of a round that is over", c, fs.output)
+		if fs.awaited() && !fs.listed && !c.Conn.broken {
+			if o := c.out.Load(); (o == nil || !o.awaits) && len(c.writers) == 0 && !s.isTold(c) {
+				s.fail("%v: nobody tells those who wait to write", c)
+			}
 		}
 	}
 }
 
-// isDrained reports whether the loop is about to be told that there is no outbox.
-func (s *simulation) isDrained(c *simConn) bool {
+// isTold reports whether the loop is about to be told that there is no outbox, or few
+// bytes are outside.
+func (s *simulation) isTold(c *simConn) bool {
 	for _, p := range s.loop.posts {
-		if p.kind == postDrained && p.conn == &c.Conn {
+		if (p.kind == postDrained || p.kind == postFew) && p.conn == &c.Conn {
 			return true
 		}
 	}
@@ -227,13 +241,13 @@ func (s *simulation) isDrained(c *simConn) bool {
 // checkOutbox holds what waits to be written to its bound, but for one frame or a
 // page, what is exempt and pings.
 func (s *simulation) checkOutbox(c *simConn, o *outbox) {
-	largest := 5 * (s.sizes[len(s.sizes)-1] + 10)
+	largest := max(5, c.larger) * (s.sizes[len(s.sizes)-1] + 10)
 	pings := s.pings * (entryCost + 10)
 	const closes = entryCost + maxControl + 2
 	if limit := s.engine.cfg.QueueBytes + largest + entryCost + o.spare + pings + closes; o.bytes > limit {
 		s.fail("%v: %d bytes wait, want at most %d", c, o.bytes, limit)
 	}
-	if o.spare > largest+2*entryCost+pings {
+	if o.spare > s.engine.cfg.QueueBytes/2+largest+2*entryCost+pings {
 		s.fail("%v: %d bytes are exempt", c, o.spare)
 	}
 }
@@ -252,9 +266,6 @@ func (s *simulation) checkAcknowledged() {
 				continue
 			}
 			want := f.f.at
-			if c.values {
-				want = f.handled
-			}
 			if want != f.how.At && f.acked != want {
 				s.fail("%v: %v is acknowledged, want %v", f, f.acked, want)
 			}

@@ -214,7 +214,11 @@ func (c *simConn) frame(op ws.OpCode, b []byte) {
 }
 
 func (c *simConn) message(log byte, index int) {
-	if log == simPlain {
+	switch log {
+	case simReply:
+		c.getsReply(index)
+		return
+	case simPlain:
 		if index > 0 && (index <= c.got || index > c.got+1 && !c.sim.engine.cfg.DropWhenSlow) {
 			c.sim.fail("%v gets message %d after %d", c, index, c.got)
 		}
@@ -251,7 +255,7 @@ func (s *simulation) ping() bool {
 	}
 	s.pings++
 	frame := appendFrame(nil, opPong, strconv.AppendInt(nil, int64(c.pinged+1), 10))
-	if !s.arrives(c, post{kind: postWrite, conn: &c.Conn, data: frame}) {
+	if !s.arrives(c, post{kind: postPong, conn: &c.Conn, data: frame}) {
 		return false
 	}
 	c.pinged++

@@ -55,7 +55,8 @@ type Handler interface {
 	// with Conn.Close once it is done with the messages before it.
 	PeerClose(code uint16, reason string)
 	// Deliver is given the value of a post to a topic that the connection
-	// joined for values instead of frames. False says that its queue is full.
+	// joined for values instead of frames. True is followed by Conn.Done, unless the
+	// connection is over. False says that its queue is full, and is followed by Conn.Room.
 	Deliver(value any) bool
 	// Closing says that the connection has left its topics and is sent nothing
 	// any more but our close frame, if that. It is called exactly once, before

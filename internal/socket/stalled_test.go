@@ -102,17 +102,6 @@ func lastTaken(t *testing.T, c *Conn) (at time.Time) {
 	return at
 }
 
-// queued returns the bytes in the outbox of c.
-func (c *Conn) queued() int {
-	o := c.out.Load()
-	if o == nil {
-		return 0
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.bytes
-}
-
 // backlogged lets much be queued for a connection.
 func backlogged(k kind) Config {
 	cfg := k.config()

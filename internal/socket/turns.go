@@ -1,14 +1,15 @@
 package socket
 
-// followers are a connection's memberships that follow logs. Owned by the loop.
+// followers are a connection's memberships that follow logs, and who waits to write to
+// it. Owned by the loop.
 type followers struct {
 	first, last *Membership // those whose state is followerWaits, in turn
 	acks        *Membership // whose messages pongs acknowledge
+	handler     *handing    // nil unless there was a value, or a reply had to wait
 	pinged      Position    // what the answer to the last numbered ping acknowledges
 	careful     Position    // Following.Careful, zero once that is acknowledged
 	written     Position    // what the next one's does
 	passed      int         // bytes of what is not kept, published since one of them began to wait, or was handed a page
-	output      int         // bytes of this round's, with entryCost for each piece
 	waiting     int32       // how many wait for their turn
 	left        int32       // and how many of them left meanwhile
 	asked       bool        // a page is on its way: one at a time
@@ -16,6 +17,35 @@ type followers struct {
 	listed      bool        // in Loop.askers
 	pinging     bool        // the last numbered ping is not answered yet
 	number      uint8       // of that ping
+}
+
+// handing is what a handler has, or waits for.
+type handing struct {
+	last    Position     // the value that it was handed last of what pongs acknowledge, unless it is done with it
+	spare   int          // bytes outside beyond the bound, for kept values that were handed over in spite of it
+	writers []chan error // of those who wait to write
+}
+
+// hands returns what the handler has.
+func (fs *followers) hands() *handing {
+	if fs.handler == nil {
+		fs.handler = new(handing)
+	}
+	return fs.handler
+}
+
+// isDone reports whether the handler is done with all that pongs acknowledge.
+func (fs *followers) isDone() bool { return fs.handler == nil || fs.handler.last == Position{} }
+
+// awaited reports whether somebody waits to write.
+func (fs *followers) awaited() bool { return fs.handler != nil && len(fs.handler.writers) > 0 }
+
+// follows returns the followers of c, which then has some.
+func (c *Conn) follows() *followers {
+	if c.followers == nil {
+		c.followers = new(followers)
+	}
+	return c.followers
 }
 
 // wait has m read when it is its turn.
@@ -68,33 +98,43 @@ func (l *Loop) asks(c *Conn) {
 }
 
 // askPages asks for pages. A connection gets one when the kernel took what it was
-// sent before, so that what is held for it is bounded, and so is who reads how much.
+// sent before, and its handler is done with most of what it was handed, so that what is
+// held for it is bounded, and so is who reads how much.
 func (l *Loop) askPages() {
 	for _, c := range l.askers {
 		c.followers.listed = false
 		if c.state == stateOpen && !c.broken {
-			c.followers.ask(c)
+			c.followers.goOn(c)
 		}
 	}
 	clear(l.askers)
 	l.askers = l.askers[:0]
 }
 
-func (fs *followers) ask(c *Conn) {
-	if !fs.wants() {
+// goOn goes on with what waits for the outbox to be empty.
+func (fs *followers) goOn(c *Conn) {
+	if !fs.awaited() && !fs.wants() {
 		return
 	}
 	if o := c.out.Load(); o != nil && o.await() {
 		return
 	}
-	fs.read()
+	fs.ready(c)
 }
 
-// drained is ask for a connection whose outbox, which it waited for, is empty. There
+// drained is goOn for a connection whose outbox, which it waited for, is empty. There
 // may be another one already, of what was output since: where that is much, there is
 // one whenever it is looked at.
 func (l *Loop) drained(c *Conn) {
-	if fs := c.followers; fs != nil && c.state == stateOpen && !c.broken && fs.wants() {
+	if fs := c.followers; fs != nil && c.state == stateOpen && !c.broken {
+		fs.ready(c)
+	}
+}
+
+// ready lets those write who wait to, and a page be read when little is outside.
+func (fs *followers) ready(c *Conn) {
+	fs.tell(nil)
+	if fs.wants() && !c.outside.await(c.few()) {
 		fs.read()
 	}
 }
@@ -146,7 +186,7 @@ func (l *Loop) crowds(c *Conn, size int) bool {
 		return false
 	}
 	if c.followers.asked {
-		return c.followers.waits(c) > l.engine.cfg.QueueBytes/4
+		return c.waits() > c.few()
 	}
 	return c.out.Load() != nil
 }
