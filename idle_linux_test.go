@@ -30,7 +30,7 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		engine     kind
 	}{
 		{"bare", func(*parley.Conn, int64) error { return nil }, 400, 0, engines[0]},
-		{"named, in a group", nameAndGroup, 850, 0, engines[0]},
+		{"named, in a group", nameAndGroup, 890, 0, engines[0]},
 		{"bare", func(*parley.Conn, int64) error { return nil }, 1200, 1, engines[1]},
 	} {
 		t.Run(c.engine.String()+"/"+c.name, func(t *testing.T) {

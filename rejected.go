@@ -121,7 +121,7 @@ func (f *following) beCareful(b *beginning) error {
 			return err
 		}
 	}
-	b.how.Careful = socket.Position(found.until)
+	b.how.Careful = true
 	f.extra().careful = found.until
 	return nil
 }

@@ -19,7 +19,7 @@ var numberedPings = func() (pings [256][]byte) {
 // acknowledges what was written before it, as TCP keeps the order.
 func (l *Loop) wrote(m *Membership) {
 	if fs := m.conn.followers; fs.acks == m {
-		l.acknowledge(m, m.follower.at)
+		l.acknowledge(m, m.follower.At())
 	}
 }
 
@@ -31,7 +31,7 @@ func (l *Loop) handled(m *Membership, at Position) {
 		return
 	}
 	if h := fs.handler; h != nil && at == h.last {
-		h.last, at = Position{}, m.follower.at
+		h.last, at = Position{}, m.follower.At()
 	}
 	l.acknowledge(m, at)
 }
@@ -57,10 +57,10 @@ func (l *Loop) skipped(m *Membership) {
 		return
 	}
 	acknowledged := !fs.pinging && fs.written == fs.pinged
-	if fs.written = m.follower.at; acknowledged {
+	if fs.written = m.follower.At(); acknowledged {
 		fs.pinged = fs.written
 		m.follower.source.Acked(fs.written)
-		l.dared(m.conn)
+		l.asks(m.conn)
 	}
 }
 
@@ -100,37 +100,17 @@ func (l *Loop) ponged(c *Conn, number uint8) {
 		return
 	}
 	m.follower.source.Acked(fs.pinged)
-	l.dared(c)
+	l.asks(c)
 	if fs.written != fs.pinged {
 		l.output(c, fs.ping())
 	}
 }
 
-// beCareful begins Following.Careful.
-func (fs *followers) beCareful(until Position) {
-	if until == (Position{}) {
-		return
-	}
-	fs.careful = until
-	fs.written, fs.pinged = fs.acks.follower.at, fs.acks.follower.at
-}
-
-// holdsBack reports whether the next page has to wait for an acknowledgement.
+// holdsBack reports whether the next page waits for an acknowledgement.
 func (fs *followers) holdsBack() bool {
-	return fs.careful != (Position{}) && fs.first == fs.acks &&
-		(fs.pinging || fs.written != fs.pinged || fs.written != fs.acks.follower.at)
-}
-
-// dared goes on with what waited for an acknowledgement.
-func (l *Loop) dared(c *Conn) {
-	fs := c.followers
-	if fs.careful == (Position{}) {
-		return
-	}
-	if fs.pinged.Epoch != fs.careful.Epoch || fs.pinged.Seq >= fs.careful.Seq {
-		fs.careful = Position{}
-	}
-	l.asks(c)
+	m := fs.acks
+	return m != nil && fs.first == m && m.follower.careful &&
+		(fs.pinging || fs.written != fs.pinged || fs.written != m.follower.At())
 }
 
 // pongNumber returns the number that a pong's payload is.

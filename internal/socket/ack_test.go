@@ -49,7 +49,7 @@ func TestNothingToAcknowledge(t *testing.T) {
 		f := prepare(t, k, e, log, &pages)
 		acked := make(chan Position, 10)
 		f.source.acked = func(at Position) { acked <- at }
-		check(t, f.source.member.Begin(Following{Source: f.source, At: log.last(), Pongs: true}))
+		beginFrom(t, f.source.member, f.source, Following{At: log.last(), Pongs: true})
 		check(t, f.conn.Start(nil))
 		untilTrue(t, "an empty page was read", func() (live bool) {
 			onLoop(t, e.loops[0], func() { live = f.source.member.follower.state == followerLive })
@@ -78,7 +78,7 @@ func TestLeftOutIsAcknowledged(t *testing.T) {
 		f := &follower{client: client, conn: c, source: &testSource{
 			log: log, member: m, ctx: t.Context(), wg: &pages, acked: func(at Position) { acked <- at },
 		}}
-		check(t, m.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true, Pongs: true}))
+		beginFrom(t, m, f.source, Following{At: Position{Epoch: 1}, Head: true, Pongs: true})
 		check(t, c.Start(nil))
 		number := f.numberOfKept(t, e, log)
 		behind := log.kept(t, e, 8, c.ID)
@@ -118,7 +118,7 @@ func TestAcknowledgedWhileClosing(t *testing.T) {
 		f := prepare(t, k, e, log, &pages)
 		acked := make(chan Position, 10)
 		f.source.acked = func(at Position) { acked <- at }
-		check(t, f.source.member.Begin(Following{Source: f.source, Pongs: true}))
+		beginFrom(t, f.source.member, f.source, Following{Pongs: true})
 		check(t, f.conn.Start(nil))
 		number := f.numberOf(t)
 		check(t, f.conn.Close(codeNormal, ""))

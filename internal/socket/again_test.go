@@ -95,7 +95,7 @@ func TestOlderThanWhatCameBy(t *testing.T) {
 			e, log := newTestEngine(t, cfg), &testLog{}
 			read := []asker{newAsker(t, e, log), newAsker(t, e, log)}
 			for _, a := range read {
-				check(t, a.member.Begin(Following{Source: a.source}))
+				beginFrom(t, a.member, a.source, Following{})
 				await(t, a.source.asked, "a read")
 			}
 			late := newAsker(t, e, log)
@@ -104,7 +104,7 @@ func TestOlderThanWhatCameBy(t *testing.T) {
 				comesBy(p)
 				p.free()
 			})
-			check(t, late.member.Begin(Following{Source: late.source, At: Position{1, 1}, Head: true}))
+			beginFrom(t, late.member, late.source, Following{At: Position{1, 1}, Head: true})
 			if !late.asks(t) {
 				t.Error("who begins does not read")
 			}

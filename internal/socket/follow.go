@@ -27,21 +27,18 @@ type Source interface {
 // value is for Membership.Follow; after Membership.Begin it is the loop's.
 type Follower struct {
 	source  Source
-	at      Position // of the last message that was handed over
-	reached Place    // the same, for others to look at
+	reached Place // of the last message that was handed over
 	next    *Membership
 	before  *Follower // on the part's list, as after
 	after   *Follower
 	state   followerState
 	pongs   bool
+	careful bool // Following.Careful
 	again   bool // the page that was asked for may be older than what came by
 }
 
 // moveTo notes how far the follower was handed its messages.
-func (f *Follower) moveTo(at Position) {
-	f.at = at
-	f.reached.Move(at)
-}
+func (f *Follower) moveTo(at Position) { f.reached.Move(at) }
 
 // Reached returns the position up to which the follower was handed its messages.
 // Any goroutine may call it. It is zero until Membership.Begin.
@@ -55,10 +52,10 @@ func (m *Membership) Head() Position {
 	if f == nil {
 		return Position{}
 	}
-	if head := m.part.log.head; head.Epoch == f.at.Epoch && head.Seq > f.at.Seq {
+	if head := m.part.log.head; head.Epoch == f.At().Epoch && head.Seq > f.At().Seq {
 		return head
 	}
-	return f.at
+	return f.At()
 }
 
 type followerState uint8
@@ -72,15 +69,14 @@ const (
 
 // Following says how a membership follows a log.
 type Following struct {
-	Source Source
-	At     Position // messages behind it are wanted
-	Head   bool     // At is the log's head, as read after Follow: there is nothing behind it
-	Pongs  bool     // ping after what is written, and tell Source of the answer; for one membership of a connection. A value counts as written when Handled says so
+	At    Position // messages behind it are wanted
+	Head  bool     // At is the log's head, as read after Follow: there is nothing behind it
+	Pongs bool     // ping after what is written, and tell Source of the answer; for one membership of a connection. A value counts as written when Handled says so
 
-	// Careful is the place up to which pages are handed over only once all before
-	// was acknowledged, for Pongs: a page of one message is then the one that a peer
-	// which ends its connection could not take. Zero: nothing is.
-	Careful Position
+	// Careful has each page wait until all before it is acknowledged, where Pongs
+	// acknowledge: of pages of one message, the one that is not acknowledged is then
+	// the one that a peer which ends its connection could not take.
+	Careful bool
 }
 
 // Follow is Init for a membership that follows a log, as all of its topic do. It is
@@ -101,23 +97,21 @@ func (m *Membership) Source() Source {
 // From sets where a follower's messages come from. It is called before Follow.
 func (f *Follower) From(s Source) { f.source = s }
 
-// At returns the position behind which the source was asked to read. Only between
-// Source.Read and Membership.Turn.
-func (f *Follower) At() Position { return f.at }
+// At returns the position up to which the follower was handed its messages, behind
+// which its source is asked to read. Only for the loop, and between Source.Read and
+// Membership.Turn.
+func (f *Follower) At() Position { return f.reached.own() }
 
 // Begin starts a membership that follows a log. How it does is found out between
 // Follow and Begin: what is published meanwhile is not missed.
 func (m *Membership) Begin(how Following) error {
 	f := m.follower
-	f.pongs = how.Pongs
-	if how.Source != nil {
-		f.source = how.Source
-	}
+	f.pongs, f.careful = how.Pongs, how.Careful
 	f.moveTo(how.At)
 	if how.Head {
 		f.state = followerLive
 	}
-	return m.part.loop.put(background, post{kind: postJoin, member: m, at: how.Careful})
+	return m.Join()
 }
 
 // Page is a part of a log for one follower: whole frames, or values.
@@ -186,7 +180,7 @@ func (e *Engine) Reread(t *Topic) {
 }
 
 // begin takes in a membership that follows a log.
-func (l *Loop) begin(m *Membership, careful Position) {
+func (l *Loop) begin(m *Membership) {
 	c, f := m.conn, m.follower
 	fs := c.follows()
 	if f.pongs {
@@ -194,11 +188,13 @@ func (l *Loop) begin(m *Membership, careful Position) {
 		if fs.handler != nil {
 			fs.handler.last = Position{}
 		}
-		fs.beCareful(careful)
+		if f.careful { // else the first page would wait for an answer to nothing
+			fs.written, fs.pinged = f.At(), f.At()
+		}
 	}
 	head := m.part.log.head
-	mayBePast := head.Epoch != f.at.Epoch && head != (Position{})
-	if f.state != followerLive || mayBePast || m.part.past(f.at) {
+	mayBePast := head.Epoch != f.At().Epoch && head != (Position{})
+	if f.state != followerLive || mayBePast || m.part.past(f.At()) {
 		l.wait(m)
 	}
 }
@@ -245,7 +241,7 @@ func (l *Loop) page(m *Membership, p *Page) {
 	case p.Failed:
 		f.state = followerRests
 		l.resting = append(l.resting, m)
-	case !l.turnPage(m, p), p.More, again, m.part.past(f.at):
+	case !l.turnPage(m, p), p.More, again, m.part.past(f.At()):
 		l.wait(m)
 	default:
 		f.state = followerLive
@@ -255,7 +251,7 @@ func (l *Loop) page(m *Membership, p *Page) {
 // turnPage hands a page over, and reports whether it could all be: the rest is read
 // again.
 func (l *Loop) turnPage(m *Membership, p *Page) bool {
-	c, f, before := m.conn, m.follower, m.follower.at
+	c, f, before := m.conn, m.follower, m.follower.At()
 	for _, v := range p.Values {
 		if !l.hand(m, v.Value, v.Size, v.At) {
 			return false
@@ -270,7 +266,7 @@ func (l *Loop) turnPage(m *Membership, p *Page) bool {
 		}
 	}
 	c.followers.passed = 0
-	if f.moveTo(p.To); f.at == before {
+	if f.moveTo(p.To); f.At() == before {
 		return true
 	}
 	if len(p.Frames) > 0 {

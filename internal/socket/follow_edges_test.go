@@ -63,7 +63,7 @@ func TestPublishedBeforeBegin(t *testing.T) {
 		f := prepare(t, k, e, log, &pages)
 		f.first = log.last()
 		log.publish(t, e, rand.New(rand.NewPCG(1, 1)), true)
-		check(t, f.source.member.Begin(Following{Source: f.source, At: f.first, Head: true}))
+		beginFrom(t, f.source.member, f.source, Following{At: f.first, Head: true})
 		f.read(t, false)
 	})
 }
@@ -84,7 +84,7 @@ func TestFollowerIsPaced(t *testing.T) {
 				if is && o.size() > 64<<10 {
 					t.Errorf("%d bytes wait", o.size())
 				}
-				at = f.source.member.follower.at
+				at = f.source.member.follower.At()
 			})
 			return at, is
 		}
@@ -108,7 +108,7 @@ func TestPongOfAnotherPing(t *testing.T) {
 		var pages sync.WaitGroup
 		f := prepare(t, k, e, log, &pages)
 		f.source.acked = func(at Position) { t.Errorf("%d was acknowledged", at.Seq) }
-		check(t, f.source.member.Begin(Following{Source: f.source, Pongs: true}))
+		beginFrom(t, f.source.member, f.source, Following{Pongs: true})
 		check(t, f.conn.Start(nil))
 		frame, err := readFrame(f.client)
 		for err == nil && frame.Header.OpCode != ws.OpPing {

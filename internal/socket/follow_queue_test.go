@@ -44,7 +44,7 @@ func TestFullQueueOfKept(t *testing.T) {
 		log := &testLog{}
 		var pages sync.WaitGroup
 		f := prepare(t, k, e, log, &pages)
-		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true, Pongs: true}))
+		beginFrom(t, f.source.member, f.source, Following{At: Position{Epoch: 1}, Head: true, Pongs: true})
 		var last Position
 		for range 20 {
 			last = log.kept(t, e, 1<<20, ID{})
@@ -99,7 +99,7 @@ func TestFollowsWithFullQueue(t *testing.T) {
 		for range 8 {
 			check(t, f.conn.Write(t.Context(), logFrame(0, 1<<20), false))
 		}
-		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true}))
+		beginFrom(t, f.source.member, f.source, Following{At: Position{Epoch: 1}, Head: true})
 		last := log.kept(t, e, 8, ID{})
 		letGo()
 		f.readsTo(t, last)
@@ -130,7 +130,7 @@ func TestFollowerAmongOthers(t *testing.T) {
 		for f.conn.queued() < cfg.QueueBytes/2 {
 			busy()
 		}
-		check(t, f.source.member.Begin(Following{Source: f.source}))
+		beginFrom(t, f.source.member, f.source, Following{})
 		for seen := uint64(0); seen < log.last().Seq; busy() {
 			frame, err := readFrame(f.client)
 			check(t, err)
@@ -157,7 +157,7 @@ func TestOthersWhileAPageIsRead(t *testing.T) {
 		other.Init(f.conn, others)
 		check(t, other.Join())
 		source := askedSource{make(chan struct{}, 1)}
-		check(t, f.source.member.Begin(Following{Source: source}))
+		beginFrom(t, f.source.member, source, Following{})
 		await(t, source.asked, "a read")
 		for range 4 * cfg.QueueBytes / 10_000 {
 			check(t, e.Publish(t.Context(), others, Post{Frame: logFrame(0, 10_000)}))
@@ -192,7 +192,7 @@ func TestJoinAndLeaveWithoutEnd(t *testing.T) {
 		for range 1000 {
 			m := &Membership{}
 			m.Follow(new(Follower), f.conn, &log.topic)
-			check(t, m.Begin(Following{Source: f.source}))
+			beginFrom(t, m, f.source, Following{})
 			check(t, m.Leave())
 		}
 		onLoop(t, e.loops[0], func() {
@@ -265,7 +265,7 @@ func TestValuesAreWritten(t *testing.T) {
 			f.conn.Done(3000)
 			return true
 		}
-		check(t, f.source.member.Begin(Following{Source: f.source, At: Position{Epoch: 1}, Head: true}))
+		beginFrom(t, f.source.member, f.source, Following{At: Position{Epoch: 1}, Head: true})
 		var last Position
 		for range 3000 {
 			last = log.keptValue(t, e, 3000)

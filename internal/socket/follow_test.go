@@ -165,8 +165,8 @@ func follow(t *testing.T, k kind, e *Engine, log *testLog, pages *sync.WaitGroup
 	if how.Head {
 		how.At = log.last()
 	}
-	how.Source, f.first = f.source, how.At
-	check(t, f.source.member.Begin(how))
+	f.first = how.At
+	beginFrom(t, f.source.member, f.source, how)
 	return f
 }
 
@@ -285,4 +285,11 @@ func TestPongsAcknowledge(t *testing.T) {
 			last = at
 		}
 	})
+}
+
+// beginFrom begins a membership whose messages come from a source.
+func beginFrom(t *testing.T, m *Membership, from Source, how Following) {
+	t.Helper()
+	m.follower.From(from)
+	check(t, m.Begin(how))
 }

@@ -60,7 +60,7 @@ func (l *Loop) publishOne(p *post) {
 func (l *Loop) publishTo(m *Membership, p *post) {
 	f := m.follower
 	switch {
-	case m.at == hasLeft, f.state != followerLive, f.at.Epoch == p.at.Epoch && p.at.Seq <= f.at.Seq:
+	case m.at == hasLeft, f.state != followerLive, f.At().Epoch == p.at.Epoch && p.at.Seq <= f.At().Seq:
 	case !f.follows(p), !l.handOver(m, p, p.data, true):
 		l.wait(m)
 	}
@@ -68,7 +68,7 @@ func (l *Loop) publishTo(m *Membership, p *post) {
 
 // follows reports whether a message is the next one of a follower.
 func (f *Follower) follows(p *post) bool {
-	return f.at.Epoch == p.at.Epoch && p.prev <= f.at.Seq && f.at.Seq < p.at.Seq
+	return f.At().Epoch == p.at.Epoch && p.prev <= f.At().Seq && f.At().Seq < p.at.Seq
 }
 
 // handOver hands a follower its next messages, up to that of p, if there is room for
@@ -104,7 +104,7 @@ func (l *Loop) lost(gaps []gap) {
 		g.part.advance(head)
 		for _, m := range g.part.members {
 			f := m.follower
-			if f.state == followerLive && (g.unknown || f.at.Epoch != g.last.Epoch || f.at.Seq < g.last.Seq) {
+			if f.state == followerLive && (g.unknown || f.At().Epoch != g.last.Epoch || f.At().Seq < g.last.Seq) {
 				l.wait(m)
 			}
 		}

@@ -185,7 +185,7 @@ func (l *Loop) handle(p *post) {
 	case postPong:
 		l.output(c, p.data)
 	case postJoin:
-		l.join(p.member, p.at)
+		l.join(p.member)
 	case postLeave:
 		l.leave(p.member)
 	case postOpen:

@@ -27,3 +27,6 @@ func (p *Place) Position() Position {
 	}
 	return at
 }
+
+// own returns the position to whoever moves it.
+func (p *Place) own() Position { return Position{p.epoch.Load(), p.seq.Load()} }

@@ -159,7 +159,7 @@ func (c *simConn) Closing() {
 	c.sim.slow = c.sim.engine.stats.SlowClosed.Load()
 	for _, f := range c.members {
 		if c.sim.slow == slow && f.Membership.at > notJoined { // else the last messages had no room
-			f.owed = f.log.behind(f.f.at)
+			f.owed = f.log.behind(f.f.At())
 		}
 		if f.stage != simLeft {
 			f.Forget()

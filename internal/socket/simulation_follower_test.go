@@ -50,6 +50,7 @@ func (s *simulation) newFollower(c *simConn, l *simLog) *simFollower {
 	if c.values {
 		topic = &l.topics[1]
 	}
+	f.f.From(f)
 	f.Follow(&f.f, &c.Conn, topic)
 	c.members = append(c.members, f)
 	s.tell("%v follows", f)
@@ -76,7 +77,7 @@ func (s *simulation) goOn(f *simFollower) bool {
 	}
 	l := f.log
 	head := Position{l.epoch, l.head}
-	f.how = Following{Source: f, At: head}
+	f.how = Following{At: head}
 	switch s.n(4) {
 	case 0:
 		f.how.At = Position{}
@@ -143,7 +144,7 @@ func (f *simFollower) Read() {
 		f.sim.fail("%v was live, and reads", f)
 	}
 	f.asked = true
-	f.sim.tell("%v reads behind %v", f, f.f.at)
+	f.sim.tell("%v reads behind %v", f, f.f.At())
 	f.sim.meanwhile()
 }
 

@@ -128,9 +128,9 @@ func (s *simulation) checkResting(c *simConn) {
 		if i := f.missing(len(f.log.entries)); i >= 0 {
 			s.fail("%v did not get %d (%v)", f, i, f.log.entries[i].at)
 		}
-		f.expects = f.log.behind(f.f.at)
+		f.expects = f.log.behind(f.f.At())
 		if i := f.missing(len(f.log.entries)); i >= 0 {
-			s.fail("%v got %d (%v), and is at %v", f, i, f.log.entries[i].at, f.f.at)
+			s.fail("%v got %d (%v), and is at %v", f, i, f.log.entries[i].at, f.f.At())
 		}
 		f.expects = len(f.log.entries)
 	}
@@ -265,7 +265,7 @@ func (s *simulation) checkAcknowledged() {
 			if f.stage != simBegan || !f.how.Pongs || c.state != stateOpen || c.Conn.broken {
 				continue
 			}
-			want := f.f.at
+			want := f.f.At()
 			if want != f.how.At && f.acked != want {
 				s.fail("%v: %v is acknowledged, want %v", f, f.acked, want)
 			}

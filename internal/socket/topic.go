@@ -81,7 +81,7 @@ func (m *Membership) Forget() {
 }
 
 // join runs on the loop.
-func (l *Loop) join(m *Membership, careful Position) {
+func (l *Loop) join(m *Membership) {
 	if m.conn.state != stateOpen || m.at != notJoined {
 		return
 	}
@@ -89,7 +89,7 @@ func (l *Loop) join(m *Membership, careful Position) {
 	p.members = append(p.members, m)
 	m.at = int32(len(p.members))
 	if m.follower != nil {
-		l.begin(m, careful)
+		l.begin(m)
 	}
 }
 

@@ -7,7 +7,6 @@ type followers struct {
 	acks        *Membership // whose messages pongs acknowledge
 	handler     *handing    // nil unless there was a value, or a reply had to wait
 	pinged      Position    // what the answer to the last numbered ping acknowledges
-	careful     Position    // Following.Careful, zero once that is acknowledged
 	written     Position    // what the next one's does
 	passed      int         // bytes of what is not kept, published since one of them began to wait, or was handed a page
 	waiting     int32       // how many wait for their turn
