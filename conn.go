@@ -159,7 +159,8 @@ func (c *Conn) from() Address {
 
 // Reply sends m to this connection's client, behind what was sent before. Where more
 // waits for the client than may, m is dropped, or the connection closed: see
-// [Options.SlowReader]. It returns ErrClosed once the connection is over.
+// [Options.SlowReader]. It returns ErrClosed once the connection is over, and an error
+// with the code [BadRequest] for invalid text.
 //
 // While a [Deliverer] handles a kept message nothing is dropped or closed for a reply:
 // Reply waits until the client took most of what waits for it, or the connection ends.
@@ -186,7 +187,7 @@ func (c *Conn) Reply(m Message) error {
 
 // Close starts the closing handshake with a code that a close frame may carry
 // (RFC 6455, section 7.4); the error is about a code that it may not. A reason
-// is cut to 123 bytes. Receive is not called any more; Disconnect is once the
+// is cut to 123 bytes, and U+FFFD replaces bytes that are not UTF-8. Receive is not called any more; Disconnect is once the
 // handshake is done or [Limits.CloseTimeout] passed.
 func (c *Conn) Close(code CloseCode, reason string) error {
 	if !socket.ValidCloseCode(uint16(code)) {

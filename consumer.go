@@ -29,7 +29,8 @@ type Consumer interface {
 // message for the connection into what is sent. It is called once per message
 // for all connections of one [Hub.Handler], on a consumer of its own, by any
 // goroutine and by several at once: its result depends on the message alone. A
-// message that cannot be encoded is logged and not sent.
+// message that cannot be encoded, or is made invalid text, is logged, counted in
+// [Stats].Undeliverable, and not sent.
 type Encoder interface {
 	Encode(m Message) (Message, error)
 }

@@ -13,6 +13,7 @@ import (
 type dialect struct {
 	encoder  Encoder // nil: a message's data is the frame's payload
 	delivers bool    // consumers are Deliverers
+	lost     undeliverable
 }
 
 // proto is what connections have in common that are sent the same frames: the
@@ -29,16 +30,20 @@ func newProto(c Consumer) *proto {
 	return p
 }
 
-// frame encodes a message for the connections of p.
+// frame encodes a message that the layer did not carry for the connections of p. Its
+// error has the code BadRequest where that makes invalid text.
 func (p *proto) frame(m Message) ([]byte, error) {
 	m, err := p.encode(m)
+	if p.encoder == nil {
+		err = m.check()
+	}
 	if err != nil {
 		return nil, err
 	}
 	return p.pack(m), nil
 }
 
-// encode turns a message into what is sent.
+// encode turns a message into what is sent. Text that an Encoder made is valid.
 func (d *dialect) encode(m Message) (encoded Message, err error) {
 	if d.encoder == nil {
 		return m, nil
@@ -48,7 +53,10 @@ func (d *dialect) encode(m Message) (encoded Message, err error) {
 			err = fmt.Errorf("panic in Encode: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return d.encoder.Encode(m)
+	if encoded, err = d.encoder.Encode(m); err == nil {
+		err = encoded.check()
+	}
+	return encoded, err
 }
 
 // local is the hub as its layer sees it.
@@ -85,7 +93,7 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 		m, fresh, err := coded.encode(t.proto.dialect, e.Message)
 		if err != nil {
 			if fresh {
-				t.proto.notEncoded(l.hub, e.To, err)
+				t.proto.notEncoded(l.hub, &e.Message, err)
 			}
 			return nil
 		}

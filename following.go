@@ -339,7 +339,7 @@ func (f *following) add(p *socket.Page, m *Message) {
 	}
 	encoded, err := proto.encode(*m)
 	if err != nil {
-		proto.notEncoded(f.conn.Hub(), m.To, err)
+		proto.notEncoded(f.conn.Hub(), m, err)
 		return
 	}
 	p.Frames = proto.appendFrame(p.Frames, encoded)
@@ -360,8 +360,4 @@ func (p *proto) makeRoom(page *socket.Page, messages []Envelope) {
 		}
 		page.Frames = make([]byte, 0, size)
 	}
-}
-
-func (p *proto) notEncoded(hub *Hub, to Address, err error) {
-	hub.log.Error("parley: message not encoded", "to", to, "err", err)
 }

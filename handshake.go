@@ -29,13 +29,19 @@ type handler struct {
 // Handler returns an [http.Handler] that upgrades requests to WebSocket
 // connections, each with a Consumer of its own made by factory; Handler calls it
 // once itself, to learn what the consumers implement. Of the subprotocols that a
-// client offers, the first one listed here is agreed on.
+// client offers, the first one listed here is agreed on. Handler panics on one that
+// is no token (RFC 9110, section 5.6.2): no client can offer it.
 //
 // A request that is not a WebSocket handshake gets 426, a malformed one 400
 // (RFC 6455, section 4.2.1), one of a foreign Origin 403 ([Options.Origins]),
 // and any after [Hub.Close] 503. Response headers that middleware set before are
 // sent with the upgrade.
 func (h *Hub) Handler(factory func() Consumer, subprotocols ...string) http.Handler {
+	for _, name := range subprotocols {
+		if !isToken(name) {
+			panic(fmt.Sprintf("parley: subprotocol %q can never match: use letters, digits and %s", name, tokenMarks))
+		}
+	}
 	plain := newProto(factory())
 	return &handler{
 		hub: h, factory: factory, subprotocols: subprotocols,
@@ -82,6 +88,22 @@ func checkHandshake(r *http.Request) (status int, problem string) {
 		return http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64"
 	}
 	return 0, ""
+}
+
+// tokenMarks are what a token may hold besides letters and digits.
+const tokenMarks = "!#$%&'*+-.^_`|~"
+
+// isToken reports whether a name can be an item of a header that is a list (RFC 9110,
+// section 5.6.2).
+func isToken(name string) bool {
+	for i := range len(name) {
+		b := name[i]
+		letter, digit := 'a' <= b|0x20 && b|0x20 <= 'z', '0' <= b && b <= '9'
+		if !letter && !digit && strings.IndexByte(tokenMarks, b) < 0 {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // hasToken reports whether a header that is a list holds a token.

@@ -89,8 +89,12 @@ type Stats struct {
 	ListenMissed  int64 // messages dropped at listeners that were too slow; only such as are not kept
 	Trimmed       int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
 	Gaps          int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
-	Undeliverable int64 // kept messages that were given up for a device, because its client ended several connections in a row with each
 	ClaimsEnded   int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
+
+	// Undeliverable counts messages that an Encoder could not encode, or made invalid
+	// text of, once for each Handler; and kept messages that were given up for a
+	// device, since its client ended several connections in a row with each.
+	Undeliverable int64
 }
 
 // Stats returns the counters of this hub.

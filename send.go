@@ -10,7 +10,7 @@ import (
 )
 
 // Send sends m to an address on behalf of the program. m.From stays as the caller
-// set it.
+// set it. Invalid text, and an invalid From, are errors with the code [BadRequest].
 //
 // Where the message is kept (see [Options.Keep] and [Keep]), nil means that it is
 // safe: whoever is not connected gets it later. Send waits for that until ctx
@@ -33,14 +33,17 @@ func (h *Hub) Send(ctx context.Context, to Address, m Message, options ...SendOp
 	return h.send(ctx, &e, kept)
 }
 
-// address checks and sets all of an envelope but what the message holds, and says
-// whether it is to be kept. By is nil for the program.
+// address checks an envelope and sets all of it but its data, and says whether it is
+// to be kept. By is nil for the program.
 func (h *Hub) address(e *Envelope, by *Conn, to Address, options []SendOption) (kept bool, err error) {
 	if err := to.check(); err != nil {
 		return false, err
 	}
 	if h.cut.Err() != nil {
 		return false, ErrClosed
+	}
+	if err := e.check(); err != nil {
+		return false, err
 	}
 	var all SendOption
 	if err := all.mergeAll(options); err != nil {
@@ -51,6 +54,8 @@ func (h *Hub) address(e *Envelope, by *Conn, to Address, options []SendOption) (
 	}
 	if by != nil {
 		e.From = by.from()
+	} else if err := e.checkFrom(); err != nil {
+		return false, err
 	}
 	e.To, e.Time, e.Cursor, e.Except = to, time.Now(), Cursor{}, all.except
 	e.More = e.More && !kept // the layer hands kept ones over in its own time

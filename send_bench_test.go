@@ -1,6 +1,8 @@
 package parley_test
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -31,8 +33,23 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-func sends(b *testing.B, send sending, to parley.Address) {
-	m := parley.Text("hello")
+// BenchmarkSendText is what the size and the kind of text cost the sender.
+func BenchmarkSendText(b *testing.B) {
+	for _, c := range []struct{ name, piece string }{{"ascii", "hello "}, {"latin", "déjà vu "}, {"greek", "κόσμε "}} {
+		for _, size := range []int{64, 1 << 10, 64 << 10} {
+			text := strings.Repeat(c.piece, 1+size/len(c.piece))
+			b.Run(fmt.Sprintf("%s/%d", c.name, size), func(b *testing.B) {
+				hub := newHub(b, &parley.Options{Keep: []parley.KeepRule{}})
+				sendsText(b, hub.Send, parley.Group("g"), text)
+			})
+		}
+	}
+}
+
+func sends(b *testing.B, send sending, to parley.Address) { sendsText(b, send, to, "hello") }
+
+func sendsText(b *testing.B, send sending, to parley.Address, text string) {
+	m := parley.Text(text)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := send(b.Context(), to, m); err != nil {
