@@ -82,14 +82,14 @@ func (h *Hub) Online(ctx context.Context, user string) (bool, error) {
 
 // Stats counts what a hub did since it started.
 type Stats struct {
-	Connections   int   // now, with those in their handshake and in Disconnect
-	SlowDropped   int64 // messages dropped at connections that read too slowly
-	SlowClosed    int64 // connections closed because they read too slowly
-	DeadClosed    int64 // connections ended because they did not answer pings
-	ListenMissed  int64 // messages dropped at listeners that were too slow; only such as are not kept
-	Trimmed       int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
-	Gaps          int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
-	ClaimsEnded   int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
+	Connections  int   // now, with those in their handshake and in Disconnect
+	SlowDropped  int64 // messages dropped at connections that read too slowly
+	SlowClosed   int64 // connections closed because they read too slowly
+	DeadClosed   int64 // connections ended because they did not answer pings
+	ListenMissed int64 // messages dropped at listeners that were too slow; only such as are not kept
+	Trimmed      int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
+	Gaps         int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
+	ClaimsEnded  int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
 
 	// Undeliverable counts messages that an Encoder could not encode, or made invalid
 	// text of, once for each Handler; and kept messages that were given up for a

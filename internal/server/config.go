@@ -35,7 +35,7 @@ type Config struct {
 // Limits bound what clients can make the server hold and wait for.
 type Limits struct {
 	MaxConnections   int           `placeholder:"N" help:"WebSocket connections at once; beyond it, 503. Default: nine tenths of the open-file limit."`
-	MessageBytes     int           `default:"1048576" help:"The largest message that is accepted."`
+	MessageBytes     int           `default:"1048576" help:"The largest message that is accepted, and sent to clients for POST /v1/send."`
 	ReceiveQueue     int           `default:"256" help:"Messages of one connection that wait to be handled before it is not read."`
 	SendQueueBytes   int           `default:"1048576" help:"Bytes that wait for a connection that reads too slowly."`
 	SlowReader       string        `default:"close" help:"What becomes of a connection whose send queue is full: close it, or drop what does not fit."`

@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +27,7 @@ const shuttingDown = "the server is shutting down"
 type sendEndpoint struct {
 	hub   *parley.Hub
 	log   *slog.Logger
-	bytes int64         // the largest body
+	bytes int           // the largest message
 	room  chan struct{} // holds one for each message to a user that is on its way
 }
 
@@ -35,8 +35,11 @@ type sendEndpoint struct {
 // disk that hangs is to hold up so many requests, and no more.
 const sendsAtOnce = 1024
 
+// sendAround is how much longer a body may be than the message: it has other fields.
+const sendAround = 4 << 10
+
 func newSendEndpoint(hub *parley.Hub, log *slog.Logger, bytes int) *sendEndpoint {
-	return &sendEndpoint{hub: hub, log: log, bytes: int64(bytes), room: make(chan struct{}, sendsAtOnce)}
+	return &sendEndpoint{hub: hub, log: log, bytes: bytes, room: make(chan struct{}, sendsAtOnce)}
 }
 
 // takesTooLong is told with the code Unavailable.
@@ -66,9 +69,10 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *sendEndpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.bytes))
+	limit := int64(e.bytes) + sendAround
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &parley.Error{Code: parley.TooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", e.bytes)}
+		return nil, &parley.Error{Code: parley.TooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
 	}
 	if err != nil {
 		return nil, badRequest("the body did not arrive: " + err.Error())
@@ -82,9 +86,16 @@ func (e *sendEndpoint) send(ctx context.Context, body []byte) (state string, err
 	if err != nil {
 		return "", err
 	}
+	name, toUser := strings.CutPrefix(order.to.String(), "user:")
+	if toUser {
+		order.data = forUser(order.data, name)
+	}
+	if n := len(order.data); n > e.bytes {
+		return "", &parley.Error{Code: parley.TooLarge, Message: fmt.Sprintf("the message is %d bytes long, and may have %d (--message-bytes)", n, e.bytes)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, sendWait)
 	defer cancel()
-	if name, ok := strings.CutPrefix(order.to.String(), "user:"); ok {
+	if toUser {
 		return e.sendToUser(ctx, name, order)
 	}
 	if order.to == broadcast {
@@ -94,10 +105,6 @@ func (e *sendEndpoint) send(ctx context.Context, body []byte) (state string, err
 }
 
 func (e *sendEndpoint) sendToUser(ctx context.Context, name string, order sendOrder) (string, error) {
-	m, err := parley.JSONMessage(forUser{Message: order.data, ToUser: name})
-	if err != nil {
-		return "", err
-	}
 	type outcome struct {
 		state string
 		err   error
@@ -106,7 +113,7 @@ func (e *sendEndpoint) sendToUser(ctx context.Context, name string, order sendOr
 		return "", err
 	}
 	sent := make(chan outcome, 1)
-	sendToUser(ctx, e.hub, e.hub.SendAsync, name, m, func(state string, err error) {
+	sendToUser(ctx, e.hub, e.hub.SendAsync, name, parley.Message{Data: order.data}, func(state string, err error) {
 		<-e.room
 		sent <- outcome{state, err}
 	}, order.options...)
@@ -132,19 +139,19 @@ func (e *sendEndpoint) takeRoom(ctx context.Context) error {
 	}
 }
 
-// forUser is what a connection on /ws/{username}/ gets of a message that no
-// such connection sent. It is made here rather than by an Encoder, as long as
-// users have no other kind of connection.
-type forUser struct {
-	Message json.RawMessage `json:"message"`
-	From    *string         `json:"from"` // null: a program has no user
-	ToUser  string          `json:"to_user"`
+// forUser returns what a connection on /ws/{username}/ gets of a message that no
+// such connection sent: {"message":DATA,"from":null,"to_user":NAME}, with the data
+// to the byte. From is null, as a program has no user. It is made here rather than by
+// an Encoder, as long as users have no other kind of connection.
+func forUser(data []byte, name string) []byte {
+	to, _ := parley.JSONMessage(name) // a string can be encoded
+	return slices.Concat([]byte(`{"message":`), data, []byte(`,"from":null,"to_user":`), to.Data, []byte("}"))
 }
 
 // sendOrder is what a body asks for.
 type sendOrder struct {
 	to      parley.Address
-	data    json.RawMessage
+	data    []byte // JSON, as it came
 	options []parley.SendOption
 }
 
@@ -154,17 +161,11 @@ func parseSend(body []byte) (order sendOrder, err error) {
 	if !utf8.Valid(body) { // it would make clients close their connections
 		return order, badRequest("the body is not valid UTF-8")
 	}
-	var fields map[string]json.RawMessage // a struct would take "TO" for "to"
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return order, badRequest("the body is not a JSON object")
+	fields, err := sendFields(body)
+	if err != nil {
+		return order, err
 	}
-	for name := range fields {
-		if !slices.Contains([]string{"to", "data", "key", "keep"}, name) {
-			return order, badRequest("unknown field " + name)
-		}
-	}
-	order.data = fields["data"]
-	if order.data == nil {
+	if order.data = bytes.Clone(fields["data"]); order.data == nil { // the body is freed
 		return order, badRequest("data is missing")
 	}
 	if order.options, err = parseSendOptions(fields["key"], fields["keep"]); err != nil {
@@ -174,7 +175,31 @@ func parseSend(body []byte) (order sendOrder, err error) {
 	return order, err
 }
 
-func parseSendOptions(key, keep json.RawMessage) (options []parley.SendOption, err error) {
+// sendFields returns the fields of a body, still encoded: each at most once, and none
+// that is unknown.
+func sendFields(body []byte) (map[string][]byte, error) {
+	all, err := object(body)
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string][]byte, 4)
+	for all.more() {
+		key, value := all.member()
+		name, err := text(key, "a field's name")
+		switch {
+		case err != nil:
+			return nil, err
+		case !slices.Contains([]string{"to", "data", "key", "keep"}, name):
+			return nil, badRequest("unknown field " + name)
+		case fields[name] != nil:
+			return nil, badRequest(name + " is there twice")
+		}
+		fields[name] = value
+	}
+	return fields, nil
+}
+
+func parseSendOptions(key, keep []byte) (options []parley.SendOption, err error) {
 	if key != nil {
 		text, err := text(key, "key")
 		if err != nil {

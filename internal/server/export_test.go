@@ -1,0 +1,4 @@
+package server
+
+// SendAround is exported for tests.
+const SendAround = sendAround
