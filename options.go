@@ -69,6 +69,12 @@ const (
 
 // Limits bound what clients can make a hub hold and wait for. The zero value of
 // every field means its default.
+//
+// A client shows life by anything it sends, and by taking bytes that waited for it: a ping
+// waits behind those. On Linux the system is asked how many its own buffers still hold for
+// the client. Bytes in the client's receive buffer count as taken already. The system
+// cannot be asked about wrapped connections, nor on other systems: there each 16 KiB
+// written of more that waits is a sign of life.
 type Limits struct {
 	MessageBytes   int // payload of one message received, compressed or not; beyond it, close code 1009. Default 1 MiB
 	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
@@ -83,7 +89,7 @@ type Limits struct {
 	ReceiveGrace     time.Duration // the time a message may take to arrive, besides its bytes at ReceiveRate; beyond it, close code 1008. Default 10 s
 	ReceiveRate      int           // bytes a second at which a message that was begun must arrive. Default 256
 	CloseTimeout     time.Duration // the time the closing handshake may take. Default 5 s
-	PingInterval     time.Duration // heartbeat; a connection silent for two pings is dead. At most an hour. Default 25 s
+	PingInterval     time.Duration // heartbeat; a connection that shows no life for two pings is dead: see below. At most an hour. Default 25 s
 	ClaimTimeout     time.Duration // the time that a receiver may make no progress while kept messages wait for it, before a log keeps no more for it than for users who are away; see [Missed]. Default 60 s
 }
 

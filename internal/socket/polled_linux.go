@@ -17,6 +17,8 @@ type polled struct {
 	stops  bool // until Start or Resume nothing is read
 	ending bool // the peer sends no more: reading goes on to the end
 	again  bool // in poller.again: it is read there, not when it is reported
+	wrote  uint32
+	intake intake
 }
 
 // readyEvents are asked for once and reported when they begin: it takes no system
@@ -59,6 +61,11 @@ func duplicate(s syscall.Conn) (fd int, err error) {
 }
 
 func (p *polled) paused() bool { return p.stops }
+
+func (p *polled) took() bool {
+	held, err := heldFor(int(p.fd))
+	return err == nil && p.intake.note(p.wrote, held)
+}
 
 func (p *polled) resume(l *Loop, c *Conn, data []byte) {
 	p.stops = false
@@ -143,6 +150,7 @@ func (p *polled) write(l *Loop, pieces [][]byte) (int, error) {
 		pieces = pieces[len(batch):]
 		n, size, err := p.writeBatch(l, batch)
 		total += n
+		p.wrote += uint32(n)
 		if err != nil || n < size {
 			return total, err
 		}

@@ -14,6 +14,7 @@ type simTransport simConn
 
 func (*simTransport) resume(*Loop, *Conn, []byte) {}
 func (*simTransport) paused() bool                { return true }
+func (*simTransport) took() bool                  { return false }
 func (*simTransport) closeWrite(*Loop)            {}
 func (*simTransport) drop()                       {}
 

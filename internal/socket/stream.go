@@ -16,6 +16,8 @@ type stream struct {
 	nc      net.Conn
 	early   []byte
 	reading atomic.Uint32
+	wrote   atomic.Uint32 // bytes; it wraps around
+	intake  intake        // the loop's
 }
 
 // Values of stream.reading.
@@ -28,6 +30,16 @@ const (
 func newStream(nc net.Conn) *stream { return &stream{nc: nc} }
 
 func (s *stream) paused() bool { return s.reading.Load() == readStopped }
+
+func (s *stream) took() (took bool) {
+	wrote := s.wrote.Load() // before what is held, or a write meanwhile would count as taken
+	_ = control(s.nc, func(fd int) {
+		if held, err := heldFor(fd); err == nil {
+			took = s.intake.note(wrote, held)
+		}
+	})
+	return took
+}
 
 func (s *stream) resume(l *Loop, c *Conn, data []byte) {
 	if data != nil { // reading begins
@@ -197,6 +209,7 @@ func (s *stream) empty(c *Conn, o *outbox) {
 			return
 		}
 		o.advance(wrote)
+		s.wrote.Add(uint32(wrote))
 		if wrote == len(buf) { // of much that waits the peer took something: it lives, though a ping may wait behind
 			c.seen.Store(true)
 		}
