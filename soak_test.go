@@ -247,9 +247,9 @@ func (c *soakConsumer) enter() (leave func()) {
 	return func() { c.inside.Store(false) }
 }
 
-// rest takes the program's time.
-func (c *soakConsumer) rest(conn *parley.Conn) {
-	if c.busy && c.rng.IntN(20) == 0 {
+// rest takes the program's time, once in so many calls.
+func (c *soakConsumer) rest(conn *parley.Conn, seldom int) {
+	if c.busy && c.rng.IntN(seldom) == 0 {
 		soakRest(conn.Context(), time.Duration(c.rng.IntN(20))*time.Millisecond, c.ending)
 	}
 }
@@ -281,13 +281,13 @@ func (c *soakConsumer) join(conn *parley.Conn, v *soakReceiver, place string) er
 	if c.rng.IntN(2) == 0 {
 		inbox.Joined = func(_ parley.Cursor, missed bool) {
 			defer c.enter()()
-			c.rest(conn)
+			c.rest(conn, 2)
 			v.told(missed)
 		}
 	}
 	group := &parley.JoinOptions{After: after, Joined: func(at parley.Cursor, missed bool) {
 		defer c.enter()()
-		c.rest(conn)
+		c.rest(conn, 2)
 		v.told(missed)
 		v.begin(at)
 	}}
@@ -315,7 +315,7 @@ type soakDeliverer struct{ *soakConsumer }
 
 func (d soakDeliverer) Deliver(c *parley.Conn, m parley.Message) error {
 	defer d.enter()()
-	d.rest(c)
+	d.rest(c, 20)
 	return c.Reply(m)
 }
 
