@@ -70,6 +70,9 @@ func TestOneLife(t *testing.T) {
 
 		"got again":                 {three(), []View{acks(gets(at(1), a), gets(at(2), b), joins(at(2), at(1), false), gets(at(2), b), gets(at(3), c))}, nil},
 		"got not again":             {three(), []View{all(), acks(gets(at(1), a), joins(at(1), at(2), false), gets(at(3), c))}, []Kind{Lost}},
+		"got again, as told late":   {three(), []View{acks(gets(at(1), a), gets(at(2), b), joins(at(2), at(0), false), gets(at(1), a), joins(at(1), at(2), false), gets(at(3), c))}, nil},
+		"told late, and too much":   {three(), []View{all(), acks(gets(at(1), a), joins(at(1), at(0), false), joins(at(1), at(2), false), gets(at(3), c))}, []Kind{Lost}},
+		"all of it, and again some": {three(), []View{acks(gets(at(1), a), gets(at(2), b), gets(at(3), c), joins(at(3), at(1), false), gets(at(2), b))}, nil},
 		"got again, and missed":     {three(), []View{acks(gets(at(1), a), joins(at(1), at(0), true), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{ToldWrongly}},
 		"got again, once too often": {three(), []View{acks(gets(at(1), a), joins(at(1), at(0), false), gets(at(1), a), gets(at(1), a), gets(at(2), b), gets(at(3), c))}, []Kind{Repeated}},
 		"lost at one":               {three(), []View{all(), view("r", gets(at(1), a), gets(at(3), c))}, []Kind{Lost}},

@@ -31,6 +31,7 @@ type walk struct {
 	log    *log
 	seen   uint64           // Seq of what came last
 	next   int              // index in the log of the message that is due
+	far    int              // the furthest next was
 	behind map[int]struct{} // those before it that were not delivered
 }
 
@@ -63,15 +64,17 @@ func (w *walk) join(j *Join) {
 				w.fail(ToldWrongly, 0, "after what it acknowledged")
 			}
 			w.next = w.log.after(min(j.At.Seq, w.seen))
+			w.far = w.next
 		case !j.Missed:
 			w.fail(NotTold, 0, "after %d of epoch %x, at %d of epoch %x", j.After.Seq, j.After.Epoch, j.At.Seq, j.At.Epoch)
 		}
 	}
 }
 
-// rewind has the receiver get again what it did not acknowledge.
+// rewind has the receiver get again what it did not acknowledge. What it had got may
+// be acknowledged after another connection began before that.
 func (w *walk) rewind(seq uint64) {
-	w.next = min(w.next, w.log.after(seq))
+	w.next = min(w.far, w.log.after(seq))
 	maps.DeleteFunc(w.behind, func(i int, _ struct{}) bool { return i >= w.next })
 }
 
@@ -81,7 +84,7 @@ func (w *walk) begin(epoch uint64) {
 		w.fail(WrongEpoch, 0, "joined in epoch %x", epoch)
 	}
 	w.epoch, w.log = epoch, w.checker.log(w.Address, epoch)
-	w.next, w.behind = 0, map[int]struct{}{}
+	w.next, w.far, w.behind = 0, 0, map[int]struct{}{}
 }
 
 func (w *walk) deliver(ev Event) {
@@ -109,6 +112,7 @@ func (w *walk) deliver(ev Event) {
 		w.behind[w.next] = struct{}{}
 	}
 	w.next++
+	w.far = max(w.far, w.next)
 }
 
 // leave is the end of a life for the receiver: what it got has no holes.
@@ -129,7 +133,7 @@ func (w *walk) end() {
 		w.fail(Lost, 0, "did not come back to the last life")
 		return
 	}
-	for _, seq := range w.log.seqs[w.next:] {
+	for _, seq := range w.log.seqs[w.far:] {
 		w.fail(Lost, w.log.messages[seq], "at %d, behind all that came", seq)
 	}
 }
