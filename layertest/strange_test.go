@@ -99,6 +99,12 @@ func (h *strangeHub) Deliver(ctx context.Context, e parley.Envelope) error {
 	return nil
 }
 
+// Acknowledged is told of places of this layer, and tells of those below.
+func (h *strangeHub) Acknowledged(of parley.Address, upTo parley.Cursor) parley.Cursor {
+	at := h.Local.Acknowledged(of, outerCursor(upTo))
+	return parley.Cursor{Epoch: upTo.Epoch, Seq: (max(at.Seq, offset) - offset) / gap}
+}
+
 // subscribed counts subscriptions, and reports whether there are any.
 func (h *strangeHub) subscribed(to parley.Address, more int) bool {
 	h.mu.Lock()

@@ -25,8 +25,8 @@ func TestLossesAreToldOnce(t *testing.T) {
 		{parley.Stats{SlowDropped: 3}, "slow_dropped=3 slow_closed=0 dead_closed=0 listen_missed=0 "},
 		{parley.Stats{SlowDropped: 3}, ""},
 		{parley.Stats{SlowDropped: 5, SlowClosed: 1, DeadClosed: 2, ListenMissed: 4}, "slow_dropped=2 slow_closed=1 dead_closed=2 listen_missed=4 "},
-		{parley.Stats{SlowDropped: 5, SlowClosed: 1, DeadClosed: 2, ListenMissed: 4, Trimmed: 7}, "listen_missed=0 trimmed=7 undeliverable=0 "},
-		{parley.Stats{SlowDropped: 5, SlowClosed: 1, DeadClosed: 2, ListenMissed: 4, Trimmed: 7, Undeliverable: 6}, "trimmed=0 undeliverable=6 "},
+		{parley.Stats{SlowDropped: 5, SlowClosed: 1, DeadClosed: 2, ListenMissed: 4, Trimmed: 7}, "listen_missed=0 trimmed=7 gaps=0 claims_ended=0 undeliverable=0 "},
+		{parley.Stats{SlowDropped: 5, SlowClosed: 1, DeadClosed: 2, ListenMissed: 4, Trimmed: 7, Undeliverable: 6}, "trimmed=0 gaps=0 claims_ended=0 undeliverable=6 "},
 	} {
 		stats = step.stats
 		out.Reset()
