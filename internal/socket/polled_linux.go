@@ -217,6 +217,7 @@ func (p *polled) close(l *Loop) {
 }
 
 func (p *polled) drop() {
+	endAtOnce(int(p.fd))
 	_ = unix.Close(int(p.fd))
 	p.fd = -1
 }

@@ -27,7 +27,10 @@ const (
 	readAgain // running, and asked to go on when it is about to stop
 )
 
-func newStream(nc net.Conn) *stream { return &stream{nc: nc} }
+func newStream(nc net.Conn) *stream {
+	_ = control(nc, neverBlock)
+	return &stream{nc: nc}
+}
 
 func (s *stream) paused() bool { return s.reading.Load() == readStopped }
 
@@ -242,11 +245,39 @@ func (s *stream) writeAll(c *Conn, b []byte) (int, error) {
 // closeWrite runs aside, since for TLS it writes an alert.
 func (s *stream) closeWrite(l *Loop) {
 	if nc, ok := s.nc.(interface{ CloseWrite() error }); ok {
-		l.engine.spawn(func() { _ = nc.CloseWrite() })
+		l.engine.spawn(func() {
+			s.goodbye(nc.CloseWrite, func(inner net.Conn) { _ = inner.SetWriteDeadline(time.Unix(0, 1)) })
+		})
 	}
 }
 
 // close runs aside, since closing TLS writes an alert.
 func (s *stream) close(l *Loop) { l.engine.spawn(s.drop) }
 
-func (s *stream) drop() { _ = s.nc.Close() }
+func (s *stream) drop() {
+	_ = control(s.nc, endAtOnce)
+	s.goodbye(s.nc.Close, func(inner net.Conn) { _ = inner.Close() })
+}
+
+// goodbyeTime bounds how long a peer that does not read is waited for, to tell it that TLS
+// ends.
+const goodbyeTime = 500 * time.Millisecond
+
+// goodbye calls f, which writes an alert where nc is TLS, and ends the connection under it
+// where f takes too long.
+func (s *stream) goodbye(f func() error, end func(inner net.Conn)) {
+	outer, ok := s.nc.(interface{ NetConn() net.Conn })
+	if !ok {
+		_ = f()
+		return
+	}
+	ended := make(chan struct{})
+	limit := time.AfterFunc(goodbyeTime, func() {
+		defer close(ended)
+		end(outer.NetConn())
+	})
+	_ = f()
+	if !limit.Stop() {
+		<-ended
+	}
+}
