@@ -6,22 +6,45 @@ import (
 	"github.com/parley-rt/parley/internal/socket"
 )
 
-// device is what a membership of an inbox has besides, if its pongs acknowledge: its
-// share of a device of the user. Connections that name no device are one, the shared
-// device, and so are those that name the same one. The layer has one cursor for each.
+// Connections that name no device are one, the shared device, and so are those that
+// name the same one. The layer has one cursor for each.
 //
 // The cursor is where the connection is that is furthest behind. A connection that is
 // lost leaves a debt to another one: the messages that it was handed, or waited for,
 // and did not acknowledge. The cursor stays before them until a new connection begins
 // there and is handed them again. That one then skips what all others acknowledged.
-//
-// Guarded by the claims of the address' shard.
+
+// device is what the connections of one device share that are here. It is there once
+// one of them has a place. Guarded by the claims of the address' shard, as share is.
 type device struct {
-	name  string
-	acked Cursor // how far this connection acknowledged, or began where the layer knows the device; zero before the oldest message
+	at    Cursor // where the connection is that is furthest behind; zero before the oldest message
+	slow  int    // how many connections are there
 	debt  debt   // of lost connections
-	at    Cursor // where the layer was told that the device is
+	told  Cursor // where the layer was told that the device is
 	moved int64  // when it was told so last by Beat, Unix time in nanoseconds
+}
+
+// place returns where the device is: before what it owes.
+func (d *device) place() Cursor {
+	if d.debt.until.IsZero() {
+		return d.at
+	}
+	return behind(d.at, d.debt.from)
+}
+
+// joins counts in a connection that has no place yet.
+func (d *device) joins() {
+	if !d.at.IsZero() {
+		d.at, d.slow = Cursor{}, 0
+	}
+	d.slow++
+}
+
+// share is a connection's share of a device.
+type share struct {
+	name  string
+	acked Cursor  // how far it acknowledged, or began where the layer knows the device; zero before the oldest message
+	of    *device // nil until it has a place
 }
 
 // debt is a part of the log that lost connections did not acknowledge: behind from,
@@ -59,19 +82,23 @@ func ahead(a, b Cursor) Cursor {
 	return a
 }
 
-// noDevice is that of a membership that no pong acknowledges.
-var noDevice = new(device)
+// noShare is that of a membership that no pong acknowledges.
+var noShare = new(share)
 
 // claim adds the claim of a membership that did not begin: it needs all there is.
 func (t *table) claim(f *following) {
 	topic := f.member.topic
-	s := t.shard(topic.address())
-	s.claims.Lock()
-	defer s.claims.Unlock()
+	s, unlock := t.claims(topic.address())
+	defer unlock()
 	f.member.List()
 	if last, ok := s.looks[topic]; ok {
 		last.low.Seq = 0
 		s.looks[topic] = last
+	}
+	if f.acks() {
+		if d := s.shared(f); d != nil {
+			d.joins()
+		}
 	}
 }
 
@@ -93,7 +120,7 @@ func (h *Hub) unclaim(f *following, head Cursor) {
 	of, at := f.member.topic.address(), Cursor{}
 	s, unlock := h.table.claims(of)
 	if f.member.Unlist() && f.acks() {
-		at = s.leaves(of, f, head)
+		at = s.leaves(f, head)
 	}
 	unlock()
 	if !at.IsZero() {
@@ -103,27 +130,56 @@ func (h *Hub) unclaim(f *following, head Cursor) {
 
 // leaves returns where the device of a connection is that ends. Called with mu and
 // claims held, as what follows is.
-func (s *shard) leaves(of Address, f *following, head Cursor) Cursor {
-	owed := f.owes()
-	if acked := f.acked(); !head.IsZero() && behind(head, acked) == acked && acked != head {
-		owed = owed.join(debt{acked, head})
+func (s *shard) leaves(f *following, head Cursor) Cursor {
+	acked, owed := f.acked(), debt{}
+	if !head.IsZero() && behind(head, acked) == acked && acked != head {
+		owed = debt{acked, head}
 	}
-	for other := range s.device(of, f) {
-		d := other.known()
-		d.debt = d.debt.join(owed)
-		return s.deviceAt(of, other)
+	d, other := s.shared(f), s.other(f)
+	switch {
+	case d == nil && (other == nil || owed == debt{}):
+		return Cursor{} // the layer knows of none
+	case d == nil:
+		d = &device{}
+		s.measure(other, d)
+	case other == nil:
+		d.at = acked
+	default:
+		s.left(f, d)
 	}
-	at := f.acked()
-	if !owed.until.IsZero() {
-		at = behind(at, owed.from)
+	if d.debt = d.debt.join(owed); other != nil {
+		other.take(d)
 	}
-	return at
+	return d.place()
 }
 
-// device yields the connections of a device.
-func (s *shard) device(of Address, as *following) func(func(*following) bool) {
+// shared returns the device of a connection, nil where none of it has a place.
+func (s *shard) shared(f *following) *device {
+	if f.share != nil && f.share.of != nil {
+		return f.share.of
+	}
+	for other := range s.device(f) {
+		if other.share != nil && other.share.of != nil {
+			return other.share.of
+		}
+	}
+	return nil
+}
+
+// other returns another connection of the same device, nil where there is none.
+func (s *shard) other(f *following) *following {
+	for other := range s.device(f) {
+		if other != f {
+			return other
+		}
+	}
+	return nil
+}
+
+// device yields the connections of the same device.
+func (s *shard) device(as *following) func(func(*following) bool) {
 	return func(yield func(*following) bool) {
-		for t := s.topics[of]; t != nil; t = t.next {
+		for t := s.topics[as.member.topic.address()]; t != nil; t = t.next {
 			for source := range t.Followers {
 				if f := source.(*following); f.acks() && f.deviceName() == as.deviceName() && !yield(f) {
 					return
@@ -133,58 +189,94 @@ func (s *shard) device(of Address, as *following) func(func(*following) bool) {
 	}
 }
 
-// deviceAt returns where a device is; zero before the oldest message.
-func (s *shard) deviceAt(of Address, as *following) Cursor {
-	at := as.acked()
-	for f := range s.device(of, as) {
-		if at = behind(at, f.acked()); !f.owes().until.IsZero() {
-			at = behind(at, f.owes().from)
+// left counts a connection out of the place where it was. Only where nobody is left
+// there are all others looked at: so an acknowledgement of one among many costs little.
+func (s *shard) left(f *following, d *device) {
+	if f.acked() != d.at {
+		return
+	}
+	if d.slow--; d.slow <= 0 {
+		s.measure(f, d)
+	}
+}
+
+// measure finds where the connection of a device is that is furthest behind.
+func (s *shard) measure(as *following, d *device) {
+	d.slow = 0
+	for f := range s.device(as) {
+		switch at := f.acked(); {
+		case d.slow == 0, at != d.at && behind(d.at, at) == at:
+			d.at, d.slow = at, 1
+		case at == d.at:
+			d.slow++
 		}
 	}
+}
+
+// moves notes how far a connection acknowledged. It returns where its device is then,
+// zero where the layer knows that.
+func (s *shard) moves(f *following, to Cursor) Cursor {
+	d := s.shared(f)
+	if d == nil {
+		d = &device{}
+		s.measure(f, d)
+	}
+	f.take(d)
+	was := f.share.acked
+	if f.share.acked = ahead(to, was); was == d.at {
+		if d.slow--; d.slow <= 0 {
+			s.measure(f, d)
+		}
+	}
+	at := d.place()
+	if at == d.told {
+		return Cursor{}
+	}
+	d.told = at
 	return at
 }
 
-// acknowledge notes how far a connection acknowledged, and returns where its device
-// is then, zero where the layer knows that.
+// acknowledge is moves for an answer to a ping.
 func (t *table) acknowledge(f *following, at Cursor) Cursor {
-	of := f.member.topic.address()
-	s, unlock := t.claims(of)
+	s, unlock := t.claims(f.member.topic.address())
 	defer unlock()
-	d := f.known()
-	d.acked = ahead(at, d.acked)
-	if at = s.deviceAt(of, f); at == d.at {
-		return Cursor{}
-	}
-	d.at = at
-	return at
+	return s.moves(f, at)
 }
 
 // begins notes where a connection of a device begins. It is handed again what lost
 // ones did not acknowledge, and all that others were handed up to the log's head:
 // these need not acknowledge that any more. It returns what the connection may skip.
-// isKnown says that the layer has the cursor.
-func (t *table) begins(f *following, at, head Cursor, isKnown bool) (past skip) {
-	of := f.member.topic.address()
-	s, unlock := t.claims(of)
+func (t *table) begins(f *following, b *beginning) (past skip) {
+	s, unlock := t.claims(f.member.topic.address())
 	defer unlock()
-	owed, others, n := debt{}, Cursor{}, 0
-	for other := range s.device(of, f) {
+	d := s.shared(f)
+	if b.known || b.isNew { // the layer has the cursor
+		s.moves(f, b.at)
+		d = f.share.of
+		d.told = b.at
+	}
+	if d == nil {
+		return skip{}
+	}
+	at := Cursor(b.how.At) // zero for the oldest message
+	others, n := Cursor{}, 0
+	for other := range s.device(f) {
 		if other == f || behind(other.acked(), at) != at {
 			continue
 		}
-		d := other.known()
-		owed, d.debt = owed.join(d.debt), debt{}
+		other.take(d)
 		if n++; n == 1 {
-			others = d.acked
+			others = other.share.acked
 		}
-		others = behind(others, d.acked)
-		d.acked = ahead(d.acked, head)
+		others = behind(others, other.share.acked)
+		other.share.acked = ahead(other.share.acked, b.head)
 	}
-	if isKnown { // else it has no place until it acknowledges something
-		d := f.known()
-		d.at, d.acked = at, at
+	owed := d.debt
+	if behind(owed.from, at) == at {
+		d.debt = debt{}
 	}
-	if !owed.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
+	s.measure(f, d)
+	if !owed.until.IsZero() && d.debt.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
 		return skip{owed.until, others}
 	}
 	return skip{}
@@ -212,10 +304,9 @@ func (f *following) Beat(now time.Time) {
 func (t *table) isDue(f *following, now, after int64) Cursor {
 	_, unlock := t.claims(f.member.topic.address())
 	defer unlock()
-	d := f.device
-	if d == nil || now-d.moved < after {
+	if f.share == nil || f.share.of == nil || now-f.share.of.moved < after {
 		return Cursor{}
 	}
-	d.moved = now
-	return d.at
+	f.share.of.moved = now
+	return f.share.of.told
 }

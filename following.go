@@ -17,8 +17,8 @@ type following struct {
 	next   *following // in the hub's queue of readers
 
 	// Guarded by the claims of the address' shard.
-	device *device // nil for the shared one until it is known
-	holds  *claim
+	share *share // of its device; nil for the shared one until it has a place
+	holds *claim
 }
 
 // pages is what is to be done about pages.
@@ -47,9 +47,9 @@ func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
 	}
 	switch {
 	case m.topic.kind != kindUser || !options.After.IsZero():
-		f.device = noDevice
+		f.share = noShare
 	case options.Device != "":
-		f.device = &device{name: options.Device}
+		f.share = &share{name: options.Device}
 	}
 	f.From(f)
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
@@ -61,35 +61,27 @@ func (f *following) Read() { f.conn.Hub().readers.add(f) }
 
 // deviceName returns the name of the named cursor.
 func (f *following) deviceName() string {
-	if f.device == nil {
+	if f.share == nil {
 		return ""
 	}
-	return f.device.name
+	return f.share.name
 }
 
-// known returns the device, which is known from now on. Called with the shard's
-// claims locked, as what follows is.
-func (f *following) known() *device {
-	if f.device == nil {
-		f.device = &device{}
-	}
-	return f.device
-}
-
-// acked returns how far the connection acknowledged.
+// acked returns how far the connection acknowledged. Called with the shard's claims
+// locked, as what follows is.
 func (f *following) acked() Cursor {
-	if f.device == nil {
+	if f.share == nil {
 		return Cursor{}
 	}
-	return f.device.acked
+	return f.share.acked
 }
 
-// owes returns the debt of lost connections.
-func (f *following) owes() debt {
-	if f.device == nil {
-		return debt{}
+// take makes the connection one of a device.
+func (f *following) take(d *device) {
+	if f.share == nil {
+		f.share = &share{}
 	}
-	return f.device.debt
+	f.share.of = d
 }
 
 // acknowledged is of the claim: what needs no acknowledgement counts as had once it
@@ -102,7 +94,7 @@ func (f *following) acknowledged() Cursor {
 }
 
 // acks reports whether pongs acknowledge its messages, as those of a device.
-func (f *following) acks() bool { return f.device != noDevice }
+func (f *following) acks() bool { return f.share != noShare }
 
 func (f *following) claim() **claim { return &f.holds }
 
@@ -143,7 +135,7 @@ func (f *following) begin(options *JoinOptions) error {
 		if err := f.beCareful(&b); err != nil {
 			return err
 		}
-		if past := hub.table.begins(f, b.at, b.head, b.known || b.isNew); past != (skip{}) {
+		if past := hub.table.begins(f, &b); past != (skip{}) {
 			f.skips(past)
 		}
 	}
@@ -232,7 +224,7 @@ func (f *following) resume(ctx context.Context, b *beginning, epoch uint64) erro
 			b.at = c
 		}
 	}
-	b.isNew = f.device != nil || len(cursors) > 0
+	b.isNew = f.deviceName() != "" || len(cursors) > 0
 	return nil
 }
 
