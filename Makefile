@@ -29,7 +29,7 @@ cross: ## other systems compile, tests too
 
 unit: ## tests, examples and fuzz seeds under the race detector
 	go test -race -shuffle=on -timeout 15m ./...
-	go test -run '^Test(Stress(Blocked|Churn|Million)|IdleConnections|Followers|SlowClients|Announced|BatchLeaves|SendAllocates)' .
+	go test -run '^Test(Stress(Blocked|Churn|Million)|IdleConnections|ManyConnections|Followers|SlowClients|Announced|BatchLeaves|SendAllocates)' .
 
 bench-test:
 	cd bench && go test ./...
