@@ -18,7 +18,8 @@ func (s *store) acknowledged(l *logState, upTo uint64) uint64 {
 }
 
 // refuses reports whether an inbox has no room for a message more, because of the
-// claims on it. held is how many bytes it has then. Called with l.mu held.
+// claims on it. held is how many bytes it has then. Called with l.mu held, which is
+// unlocked while the disk is read: a loop may want it.
 func (s *store) refuses(l *logState, keep parley.Retention, size, held uint64) bool {
 	most := uint64(keep.MostMessages())
 	if !l.addr.IsInbox() || held <= uint64(keep.Bytes) && l.head.seq+1-l.first.seq < most {
@@ -33,13 +34,15 @@ func (s *store) refuses(l *logState, keep parley.Retention, size, held uint64) b
 }
 
 // bytesBefore returns how many bytes a log took up to a message, or up to its first
-// one where that is behind. Called with l.mu held.
+// one where that is behind. Called with l.mu held, which is unlocked meanwhile.
 func (s *store) bytesBefore(l *logState, seq uint64) uint64 {
 	if seq < l.first.seq {
 		return l.first.bytes
 	}
 	if l.claimed.seq != seq {
+		l.mu.Unlock()
 		m, err := s.storedMark(l.addr, seq)
+		l.mu.Lock()
 		if err != nil { // trimmed meanwhile, or the store fails: then nothing is accepted
 			return l.first.bytes
 		}
