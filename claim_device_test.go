@@ -1,7 +1,9 @@
 package parley_test
 
 import (
+	"cmp"
 	"testing"
+	"time"
 
 	"github.com/parley-rt/parley"
 )
@@ -143,4 +145,33 @@ func TestDeviceNewTabPays(t *testing.T) {
 	third.acknowledge()
 	m.lose(t, third, 1)
 	m.as(t, "bob", nil).quiet()
+}
+
+// TestDeviceDebtOutlivesItsPayer has a connection that was to be handed again what a
+// lost one did not acknowledge be lost as well, before it was sent anything: the next
+// one gets it.
+func TestDeviceDebtOutlivesItsPayer(t *testing.T) {
+	t.Parallel()
+	for _, opts := range []*parley.JoinOptions{nil, {Device: "phone"}} {
+		hub := newHub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: 50 * time.Millisecond}})
+		m := newMail(t, engines[0], hub, nil)
+		first, second := m.as(t, "bob", opts), m.as(t, "bob", opts)
+		keep(t, hub, bob, 0, 3)
+		first.numbers(0, 3)
+		first.acknowledge()
+		m.lose(t, second, 1)
+		m.next <- func(c *parley.Conn) error {
+			told := *cmp.Or(opts, &parley.JoinOptions{})
+			told.Joined = func(parley.Cursor, bool) { panic("nothing is handed over") }
+			return c.Identify("bob", &told)
+		}
+		third := m.connect(t)
+		third.send(m.handshake())
+		third.expectEnd(t)
+		until(t, "the third one is gone", func() bool { return hub.Stats().Connections == 1 })
+		keep(t, hub, bob, 3, 5)
+		first.numbers(3, 5)
+		first.acknowledge()
+		m.as(t, "bob", opts).numbers(0, 3)
+	}
 }

@@ -44,6 +44,7 @@ func (d *device) joins() {
 type share struct {
 	name  string
 	acked Cursor  // how far it acknowledged, or began where the layer knows the device; zero before the oldest message
+	until Cursor  // of a debt that it took over
 	of    *device // nil until it has a place
 }
 
@@ -132,6 +133,9 @@ func (h *Hub) unclaim(f *following, head Cursor) {
 // claims held, as what follows is.
 func (s *shard) leaves(f *following, head Cursor) Cursor {
 	acked, owed := f.acked(), debt{}
+	if f.share != nil {
+		head = ahead(head, f.share.until)
+	}
 	if !head.IsZero() && behind(head, acked) == acked && acked != head {
 		owed = debt{acked, head}
 	}
@@ -272,8 +276,10 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 		other.share.acked = ahead(other.share.acked, b.head)
 	}
 	owed := d.debt
-	if behind(owed.from, at) == at {
+	if !owed.until.IsZero() && behind(owed.from, at) == at {
 		d.debt = debt{}
+		f.take(d)
+		f.share.until = owed.until
 	}
 	s.measure(f, d)
 	if !owed.until.IsZero() && d.debt.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
