@@ -175,8 +175,12 @@ func (s *simulation) checkWaits(c *simConn) {
 	}
 	largest := s.sizes[len(s.sizes)-1] + 10 + entryCost
 	queue := s.engine.cfg.QueueBytes
-	if limit := 3*queue/4 + (5+c.larger)*largest + s.pings*(entryCost+10); s.keeps && c.waits() > limit {
-		s.fail("%v: %d bytes wait, want at most %d", c, c.waits(), limit)
+	if limit := max(queue/2, queue/4+largest); s.keeps && handed > limit {
+		s.fail("%v: a handler has %d bytes, want at most %d", c, handed, limit)
+	}
+	replies, limit := posted+c.queued(), queue/2+c.larger*largest+s.pings*(entryCost+10)
+	if s.keeps && c.values && c.state == stateOpen && replies > limit {
+		s.fail("%v: %d bytes of replies wait, want at most %d", c, replies, limit)
 	}
 	if limit := 2*queue + 10*largest; handed > limit {
 		s.fail("%v: a handler has %d bytes, want at most %d", c, handed, limit)

@@ -35,7 +35,7 @@ func (s *simulation) pause() {
 // settle has happen what is about to.
 func (s *simulation) settle() {
 	for n := 0; s.step(); n++ {
-		if n == 2000 {
+		if n == 10_000 {
 			s.fail("it does not come to rest")
 		}
 	}
