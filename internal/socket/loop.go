@@ -118,10 +118,12 @@ func (l *Loop) run() {
 const maxCatchUp = 64
 
 // catchUp takes what came until now, so that nobody is judged by the time that the
-// process itself stood still.
+// process itself stood still. Those that have more than one read took were heard of.
 func (l *Loop) catchUp(posts []post) []post {
 	for range maxCatchUp {
-		posts = l.round(posts)
+		posts = l.takePosts(posts)
+		l.poller.poll(l)
+		l.flush()
 		if !l.poller.full {
 			break
 		}
@@ -132,12 +134,19 @@ func (l *Loop) catchUp(posts []post) []post {
 // round takes what is in the mailbox and what the sockets have, and sends what
 // comes of it. It returns posts, empty, for the next round.
 func (l *Loop) round(posts []post) []post {
+	posts = l.takePosts(posts)
+	l.poller.goOn(l)
+	l.poller.poll(l)
+	l.flush()
+	return posts
+}
+
+// takePosts does what is in the mailbox, and returns posts, empty.
+func (l *Loop) takePosts(posts []post) []post {
 	posts, gaps := l.take(posts[:0])
 	l.apply(posts)
 	clear(posts)
 	l.lost(gaps)
-	l.poller.poll(l)
-	l.flush()
 	if cap(posts) > keepPosts {
 		return nil
 	}

@@ -13,4 +13,6 @@ func (*poller) add(*Loop, *Conn) error { return nil }
 
 func (*poller) poll(*Loop) {}
 
+func (*poller) goOn(*Loop) {}
+
 func (*poller) close() {}

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eventsPerRound bounds how many sockets a round reads.
+// eventsPerRound bounds how many sockets a round reads of those that became ready, and of
+// those that have more than one read took.
 const eventsPerRound = 256
 
 // poller tells a loop which of its sockets are ready. A loop that has no polled
@@ -20,7 +21,7 @@ type poller struct {
 	fd      int
 	events  []unix.EpollEvent
 	full    bool    // more may be ready than the last round read
-	again   []*Conn // have more to be read than one read took
+	again   []*Conn // have more to be read than one read took; the first are read first
 	spare   []*Conn
 	buf     []byte       // what is read
 	out     []byte       // what is drained
@@ -76,20 +77,28 @@ func (p *poller) start(l *Loop) error {
 	return nil
 }
 
-// poll reads the sockets that are ready.
-func (p *poller) poll(l *Loop) {
-	if p.file == nil {
+// goOn reads sockets of which one read did not take all.
+func (p *poller) goOn(l *Loop) {
+	all := p.again
+	if len(all) == 0 {
 		return
 	}
-	again := p.again
-	p.again = p.spare[:0]
-	for _, c := range again {
+	n := min(len(all), eventsPerRound)
+	p.again = append(p.spare[:0], all[n:]...)
+	for _, c := range all[:n] {
 		s := c.io.(*polled)
 		s.again = false
 		s.read(l, c)
 	}
-	clear(again)
-	p.spare = again
+	clear(all)
+	p.spare = all
+}
+
+// poll reads the sockets that became ready.
+func (p *poller) poll(l *Loop) {
+	if p.file == nil {
+		return
+	}
 	n := p.wait()
 	for i := range n {
 		e := &p.events[i]
