@@ -13,12 +13,13 @@ import (
 
 // serve makes the connection of a sound handshake.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), h.hub.opts.Limits.HandshakeTimeout)
 	defer cancel()
 	c := &Conn{
-		handler: h, since: time.Now().UnixNano(),
+		handler: h, since: began.UnixNano(),
 		subprotocol: int16(chooseSubprotocol(r, h.subprotocols)),
-		setup:       &setup{request: r.WithContext(ctx)},
+		setup:       &setup{request: r.WithContext(ctx), deadline: began.Add(h.hub.opts.Limits.HandshakeTimeout)},
 	}
 	rand.Read(c.sock.ID[:]) // never fails
 	extensions := h.negotiate(c, r)
@@ -50,15 +51,17 @@ func (h *handler) connect(ctx context.Context, c *Conn) error {
 		return c.consumer.Connect(c)
 	})
 	returned = true
-	late := &Error{Unavailable, "the handshake took too long"}
+	c.mu.Lock()
+	c.setup.request = nil
+	c.mu.Unlock()
 	switch {
 	case err == nil && ctx.Err() != nil:
 		c.abandon()
-		return late
+		return errLate
 	case err != nil:
 		c.refuse()
 		if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-			return late
+			return errLate
 		}
 	}
 	return err
@@ -73,10 +76,14 @@ func (h *handler) refused(w http.ResponseWriter, c *Conn, err error) {
 	http.Error(w, told.Error(), told.Code.HTTPStatus())
 }
 
-// accept starts the connection: what Connect asked for happens, then the
-// handshake is answered, and the connection read.
+// accept has the engine take the connection. Settling is the first of its events.
 func (c *Conn) accept(nc net.Conn, early, response []byte) {
 	hub := c.handler.hub
+	c.settleBy()
+	c.mu.Lock()
+	c.work = works.Get().(*work) // events wait for the runner that starts below
+	c.push(event{kind: eventSettle, data: early})
+	c.mu.Unlock()
 	if err := hub.engine.Open(&c.sock, nc, response, (*events)(c)); err != nil {
 		if !errors.Is(err, socket.ErrClosed) {
 			hub.log.Warn("parley: a connection was not taken in", "conn", c.ID(), "err", err)
@@ -84,52 +91,7 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 		c.abandon()
 		return
 	}
-	defer c.start(early)
-	c.settleAll()
-}
-
-// start answers the handshake, and has the connection read.
-func (c *Conn) start(early []byte) {
-	hub := c.handler.hub
-	c.report("accept", c.sock.Accept())
-	select {
-	case <-hub.closing: // CloseAll may have come too early for this one
-		c.shut(uint16(hub.opts.ShutdownCode), shutdownReason)
-	default:
-	}
-	c.report("read", c.sock.Start(early))
-}
-
-// settleAll does what was put off until now. Where a callback ends its goroutine the
-// connection is closed as for a panic.
-func (c *Conn) settleAll() {
-	returned := false
-	defer func() {
-		if !returned {
-			c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
-			c.shut(uint16(CloseInternalError), "internal error")
-			c.settleAll()
-		}
-	}()
-	for c.settle() {
-	}
-	returned = true
-}
-
-// settle does the first of what was put off, and reports whether there was any.
-// What others ask for meanwhile waits its turn.
-func (c *Conn) settle() bool {
-	c.mu.Lock()
-	if len(c.setup.then) == 0 {
-		c.setup = nil
-		c.mu.Unlock()
-		return false
-	}
-	f := c.setup.then[0]
-	c.setup.then = c.setup.then[1:]
-	c.mu.Unlock()
-	f()
-	return true
+	hub.runners.start(c)
 }
 
 // refuse forgets a connection whose Connect failed.
@@ -143,18 +105,4 @@ func (c *Conn) refuse() {
 func (c *Conn) abandon() {
 	c.forget()
 	c.disconnect(CloseAbnormal)
-}
-
-// forget drops what Connect asked for.
-func (c *Conn) forget() {
-	c.mu.Lock()
-	var lost []func()
-	if c.setup != nil {
-		lost = c.setup.lost
-	}
-	c.left, c.over, c.setup = true, true, nil
-	c.mu.Unlock()
-	for _, f := range lost {
-		f()
-	}
 }

@@ -35,20 +35,14 @@ type Conn struct {
 	sends       *inFlight  // while kept messages are on their way that SendAsync sent
 	user        string
 	joined      memberships
-	paused      bool // reading waits for the consumer
-	rejected    bool // the peer's close code says that it could not take what it was sent
-	closing     bool // received messages are of no interest any more
-	left        bool // no address is joined any more
-	over        bool // the socket is gone
-	ended       bool // the context is done
+	paused      bool  // reading waits for the consumer
+	rejected    bool  // the peer's close code says that it could not take what it was sent
+	closing     bool  // received messages are of no interest any more
+	left        bool  // no address is joined any more
+	over        bool  // the socket is gone
+	ended       bool  // the context is done
+	own         uint8 // 1 where its own address is one of joined, which no limit counts
 	subprotocol int16
-}
-
-// setup is what a connection needs between its handshake and its acceptance.
-type setup struct {
-	request *http.Request
-	then    []func()
-	lost    []func() // instead, where the connection is not accepted
 }
 
 // Hub returns the connection's hub.
@@ -66,8 +60,7 @@ func (c *Conn) Subprotocol() string {
 }
 
 // Request returns the request of the handshake during Connect, and nil
-// afterwards: what is wanted later, the consumer keeps. Its context ends with
-// the handshake.
+// afterwards. Copy anything you need later. Its context ends with the handshake.
 func (c *Conn) Request() *http.Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,39 +75,6 @@ func (c *Conn) User() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.user
-}
-
-// laterLocked keeps f until the connection is accepted, unless it already is.
-// Called with mu held.
-func (c *Conn) laterLocked(f func()) bool {
-	if c.setup != nil {
-		c.setup.then = append(c.setup.then, f)
-	}
-	return c.setup != nil
-}
-
-func (c *Conn) later(f func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.laterLocked(f)
-}
-
-// settling reports whether the connection is not accepted yet.
-func (c *Conn) settling() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.setup != nil
-}
-
-// laterOr is later with what to do where the connection is never accepted.
-func (c *Conn) laterOr(f, lost func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	later := c.laterLocked(f)
-	if later {
-		c.setup.lost = append(c.setup.lost, lost)
-	}
-	return later
 }
 
 // report logs the error of what was put off until the connection was accepted.
@@ -135,16 +95,23 @@ func (c *Conn) Address() Address {
 
 // Send sends m to an address on behalf of the connection's user, as [Hub.Send]
 // does for the program. What a consumer sends for the messages of one read of
-// its connection leaves together, at most a millisecond later. Within Connect it
-// is put off until the connection is accepted, and does not wait.
+// its connection leaves together, at most a millisecond later.
+//
+// Within Connect the message is put off until the connection is accepted, and nil says
+// no more than that. Send does not wait then. It fails with the code [Unavailable]
+// where more is put off than [Limits.SendsInFlight] messages, or
+// [Limits.SendQueueBytes]. Where sending fails later the connection is closed with the
+// close code of the error's code. [Conn.SendAsync] tells what became of a message.
 func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
 	e := Envelope{Message: m, More: c.more.Load()}
 	kept, err := c.Hub().address(&e, c, to, options)
 	if err != nil {
 		return err
 	}
-	if c.settling() && c.sendLater(e, kept, func(_ Sent, err error) { c.report("send", err) }) {
-		return nil
+	if c.settling() {
+		if later, err := c.sendLater(e, kept, func(_ Sent, err error) { c.failed("send", err) }, nil); later {
+			return err
+		}
 	}
 	return c.Hub().send(ctx, &e, kept)
 }
@@ -171,13 +138,13 @@ func (c *Conn) Reply(m Message) error {
 	}
 	c.mu.Lock()
 	over, keeping := c.over, c.work != nil && c.work.keeping
-	later := c.laterLocked(func() { c.report("reply", c.sock.Write(c.Context(), frame, false)) })
+	later, err := c.laterReply(frame)
 	c.mu.Unlock()
 	switch {
 	case over:
 		return ErrClosed
 	case later:
-		return nil
+		return err
 	case keeping:
 		ctx := c.Context()
 		return sendError(closedError(ctx, c.sock.WriteKept(ctx, frame, c.more.Load())))
@@ -208,7 +175,7 @@ func (c *Conn) shut(code uint16, reason string) {
 	c.closing = true
 	resume := c.paused // or the peer's close frame would not be read
 	c.paused = false
-	later := c.laterLocked(send)
+	later := c.laterLocked(putOff{do: send})
 	c.mu.Unlock()
 	if later {
 		return

@@ -22,6 +22,7 @@ type eventKind uint8
 
 const (
 	eventReceive eventKind = iota
+	eventSettle            // the first one
 	eventDeliver
 	eventMissed
 	eventPeerClose // answer the peer's close frame

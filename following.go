@@ -121,8 +121,7 @@ type beginning struct {
 }
 
 // begin has messages flow, from where the options say.
-func (f *following) begin(options *JoinOptions) error {
-	ctx := f.conn.Context()
+func (f *following) begin(ctx context.Context, options *JoinOptions) error {
 	b, err := f.start(ctx, options)
 	if err == nil && b.isNew {
 		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
@@ -132,7 +131,7 @@ func (f *following) begin(options *JoinOptions) error {
 	}
 	hub := f.conn.Hub()
 	if f.acks() {
-		if err := f.beCareful(&b); err != nil {
+		if err := f.beCareful(ctx, &b); err != nil {
 			return err
 		}
 		if past := hub.table.begins(f, &b); past != (skip{}) {

@@ -1,7 +1,7 @@
 package parley
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"strings"
 
@@ -93,8 +93,12 @@ func (o *JoinOptions) check(to Address) (JoinOptions, error) {
 // goroutine's Join that has not returned. nil options are the defaults. A user's
 // address is joined by [Conn.Identify].
 //
-// What Connect joins is joined once it returned. Where that fails, because a log
-// cannot be read, the connection is closed with the code of the error.
+// Within Connect joining is put off until the connection is accepted, and has the rest
+// of [Limits.HandshakeTimeout]. nil says then that no limit and no rule is against it.
+// Where joining fails later, because a log cannot be read, the connection is closed
+// with the close code of the error's code. Joined is called by the goroutine of the
+// consumer's other calls, and before them. After that, the goroutine that calls Join
+// calls Joined.
 func (c *Conn) Join(to Address, options *JoinOptions) error {
 	if err := to.check(); err != nil {
 		return err
@@ -111,23 +115,15 @@ func (c *Conn) Join(to Address, options *JoinOptions) error {
 }
 
 func (c *Conn) join(to Address, options JoinOptions) error {
-	if c.later(func() { c.joinLater(to, options) }) {
-		return nil
+	if later, err := c.laterJoin(to, func() { c.joinLater(to, options) }); later {
+		return err
 	}
 	return c.joinNow(to, &options)
 }
 
-// joinLater is joinNow for what Connect asked for: there is nobody to return an
-// error to.
+// joinLater is joinNow for what was put off.
 func (c *Conn) joinLater(to Address, options JoinOptions) {
-	err := c.guard("Joined", func() error { return c.joinNow(to, &options) })
-	if err == nil || errors.Is(err, ErrClosed) {
-		return
-	}
-	c.report("join", err)
-	if told := public(err); told.Code != TooLarge { // it joined too many: the others are joined
-		c.shut(uint16(told.Code.CloseCode()), told.Message)
-	}
+	c.failed("join", c.guard("Joined", func() error { return c.joinNow(to, &options) }))
 }
 
 // joinNow joins an address. Where a user's cannot be, the connection is nobody's
@@ -146,8 +142,10 @@ func (c *Conn) joinNow(to Address, options *JoinOptions) error {
 // whatever membership there is has it.
 func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 	hub := c.Hub()
-	if err := hub.link.Subscribe(c.Context(), to); err != nil {
-		return sendError(err)
+	ctx, cancel := c.joinContext()
+	defer cancel()
+	if err := hub.link.Subscribe(ctx, to); err != nil {
+		return joinError(ctx, err)
 	}
 	f, joined, err := c.enroll(to, options)
 	if !joined {
@@ -157,11 +155,23 @@ func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 	if f == nil {
 		return err
 	}
-	if err := f.begin(options); err != nil {
+	if err := f.begin(ctx, options); err != nil {
 		c.leaveNow(to, f.member)
-		return sendError(err)
+		return joinError(ctx, err)
 	}
 	return nil
+}
+
+// joinError gives the error of a join its code.
+func joinError(ctx context.Context, err error) error {
+	if ended(ctx, err) {
+		return fmt.Errorf("%w (%w)", &Error{Unavailable, "joining took too long"}, err)
+	}
+	return sendError(err)
+}
+
+func errMemberships(limit int) error {
+	return &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
 }
 
 // enroll makes a membership, unless there is one, or none may be. One of a kept
@@ -192,8 +202,8 @@ func (c *Conn) enter(to Address, options *JoinOptions) (m *membership, f *follow
 	if found != nil {
 		return nil, nil, nil
 	}
-	if limit := hub.opts.Limits.Memberships; n >= limit {
-		return nil, nil, &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
+	if limit := hub.opts.Limits.Memberships; to.kind != kindConn && n-int(c.own) >= limit {
+		return nil, nil, errMemberships(limit)
 	}
 	m = &membership{topic: hub.table.hold(to, c.proto())}
 	if hub.keep.find(to) != nil {
@@ -202,7 +212,9 @@ func (c *Conn) enter(to Address, options *JoinOptions) (m *membership, f *follow
 	} else {
 		m.Init(&c.sock, &m.topic.Topic)
 	}
-	c.joined.add(m, n)
+	if c.joined.add(m, n); to.kind == kindConn {
+		c.own = 1
+	}
 	return m, f, nil
 }
 
@@ -211,7 +223,7 @@ func (c *Conn) Leave(to Address) {
 	if to.kind != kindGroup && to.kind != kindEveryone {
 		return
 	}
-	if !c.later(func() { c.leaveNow(to, nil) }) {
+	if !c.laterLeave(to) {
 		c.leaveNow(to, nil)
 	}
 }

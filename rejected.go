@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"context"
 	"sync"
 
 	"github.com/parley-rt/parley/internal/socket"
@@ -110,14 +111,14 @@ func (t *table) unacknowledged(f *following) Cursor {
 
 // beCareful has a connection begin with care, if one of its device was ended by what
 // it was sent, and leaves out the message that it was ended by too often.
-func (f *following) beCareful(b *beginning) error {
+func (f *following) beCareful(ctx context.Context, b *beginning) error {
 	hub := f.conn.Hub()
 	found, ok := hub.rejections.begins(f.id(), b.at)
 	if !ok {
 		return nil
 	}
 	if found.times >= maxRejections {
-		if err := f.giveUp(b); err != nil {
+		if err := f.giveUp(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -127,9 +128,9 @@ func (f *following) beCareful(b *beginning) error {
 }
 
 // giveUp moves the device past the message that it is to be sent next.
-func (f *following) giveUp(b *beginning) error {
+func (f *following) giveUp(ctx context.Context, b *beginning) error {
 	hub, of := f.conn.Hub(), f.member.topic.address()
-	page, err := hub.link.ReadAfter(f.conn.Context(), of, b.at, PageLimit{Messages: 1, Bytes: 1})
+	page, err := hub.link.ReadAfter(ctx, of, b.at, PageLimit{Messages: 1, Bytes: 1})
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,8 @@ func (c *Conn) goOnWithout(left []event) {
 func (c *Conn) handle(ev *event) {
 	closing := c.begin(ev)
 	switch ev.kind {
+	case eventSettle:
+		c.settle(ev.data)
 	case eventReceive:
 		if !closing {
 			c.call("Receive", func() error { return c.receive(ev) })

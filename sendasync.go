@@ -50,17 +50,25 @@ func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options 
 		h.tell(done, Sent{}, err)
 		return
 	}
-	if !c.settling() || !c.sendLater(e, kept, done) {
-		h.sendAsync(c, &e, kept, done)
+	if c.settling() {
+		lost := func() { h.tell(done, Sent{}, ErrClosed) }
+		if later, err := c.sendLater(e, kept, done, lost); err != nil {
+			h.tell(done, Sent{}, err)
+			return
+		} else if later {
+			return
+		}
 	}
+	h.sendAsync(c, &e, kept, done)
 }
 
-// sendLater puts off what is sent within Connect.
-func (c *Conn) sendLater(e Envelope, kept bool, done func(Sent, error)) bool {
-	h := c.Hub()
-	send := func() { h.sendAsync(c, &e, kept, done) }
-	lost := func() { h.tell(done, Sent{}, ErrClosed) }
-	return c.laterOr(send, lost)
+// sendLater puts off what is sent within Connect. lost is called where the connection
+// is never accepted, if it is not nil.
+func (c *Conn) sendLater(e Envelope, kept bool, done func(Sent, error), lost func()) (later bool, err error) {
+	send := func() { c.Hub().sendAsync(c, &e, kept, done) }
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.laterMessage(putOff{do: send, lost: lost, bytes: len(e.Data), sends: true})
 }
 
 // sendAsync sends on behalf of a connection, or the program, where it is nil.

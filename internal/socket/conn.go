@@ -54,8 +54,8 @@ const (
 	stateClosed
 )
 
-// Accept writes the response of the handshake, and what was held behind it. It
-// is called once.
+// Accept writes the response of the handshake, and what was held behind it. Only the
+// first call does anything.
 func (c *Conn) Accept() error {
 	return c.loop.put(background, post{kind: postAccept, conn: c})
 }

@@ -258,7 +258,7 @@ func (l *Loop) open(c *Conn) {
 }
 
 func (l *Loop) accept(c *Conn) {
-	if o := c.out.Load(); c.state != stateClosed && o != nil {
+	if o := c.out.Load(); c.state != stateClosed && o != nil && o.held {
 		o.held = false
 		l.drain(c, o)
 	}
