@@ -178,7 +178,7 @@ func (s *simulation) checkWaits(c *simConn) {
 	if limit := max(queue/2, queue/4+largest); s.keeps && handed > limit {
 		s.fail("%v: a handler has %d bytes, want at most %d", c, handed, limit)
 	}
-	replies, limit := posted+c.queued(), queue/2+c.larger*largest+s.pings*(entryCost+10)
+	replies, limit := posted+c.queued(), queue/2+c.larger*largest+(s.pings+1)*(entryCost+10)
 	if s.keeps && c.values && c.state == stateOpen && replies > limit {
 		s.fail("%v: %d bytes of replies wait, want at most %d", c, replies, limit)
 	}
