@@ -30,7 +30,8 @@ type moves map[parley.Address]map[string]named
 // that is known, so that they take nothing from those that are not. Of one name's the
 // furthest is kept: no hub moves a cursor to a place that it was not given.
 type cursors struct {
-	flushing sync.RWMutex // held while cursors are written
+	flushing sync.RWMutex                        // held while cursors are written
+	stored   map[parley.Address]map[string]named // what the store has of addresses that are written often; see storedOften
 
 	mu          sync.Mutex // guards what follows
 	sure        moves
@@ -184,6 +185,30 @@ func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 	return all, nil
 }
 
+// maxStored bounds the addresses whose stored cursors are remembered.
+const maxStored = 1 << 14
+
+// storedOften is storedCursors for flushes, which write those of the same addresses
+// again and again: reading them takes longer than all else. The caller has locked
+// flushing, and writes what it puts into stored. Whoever else writes cursors of an
+// address forgets it there.
+func (s *store) storedOften(of parley.Address) (map[string]named, error) {
+	if stored, ok := s.cursors.stored[of]; ok {
+		return stored, nil
+	}
+	if len(s.cursors.stored) >= maxStored || s.cursors.stored == nil {
+		s.cursors.stored = map[parley.Address]map[string]named{}
+	}
+	return s.storedCursors(of)
+}
+
+// forgetStored is for whoever wrote cursors of an address, and holds flushing.
+func (c *cursors) forgetStored(of parley.Address) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.stored, of)
+}
+
 // flushCursors writes the moves. They are synced, once for all of them: what is
 // not stays in this process for as long as nothing is appended.
 func (s *store) flushCursors() error {
@@ -229,7 +254,7 @@ func (s *store) cursorChanges() (func(*pebble.Batch), error) {
 
 // cursorChange returns how the moves of one address are written.
 func (s *store) cursorChange(of parley.Address, keep parley.Retention) (func(*pebble.Batch), error) {
-	stored, err := s.storedCursors(of)
+	stored, err := s.storedOften(of)
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +265,7 @@ func (s *store) cursorChange(of parley.Address, keep parley.Retention) (func(*pe
 	all := maps.Clone(stored)
 	merge(all, s.cursors.of(of), head)
 	all = s.remembered(all, keep)
+	s.cursors.stored[of] = all
 	return func(b *pebble.Batch) {
 		for name := range stored {
 			if _, ok := all[name]; !ok {

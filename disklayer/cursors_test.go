@@ -14,7 +14,7 @@ import (
 func TestCursorOfLogNotInMemory(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig("data")
-	cfg.fs, cfg.tick, cfg.TailBytes = vfs.NewMem(), time.Hour, 1
+	cfg.fs, cfg.saveEvery, cfg.TailBytes = vfs.NewMem(), time.Hour, 1
 	link := mustOpen(t, cfg).Attach(&hub{keep: keepAll})
 	bob := parley.User("bob")
 	var places []parley.Cursor

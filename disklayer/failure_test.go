@@ -65,7 +65,7 @@ func TestBadDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig("data")
-			cfg.fs, cfg.reopen, cfg.tick = errorfs.Wrap(vfs.NewMem(), disk), time.Millisecond, time.Millisecond
+			cfg.fs, cfg.reopen, cfg.tick, cfg.saveEvery = errorfs.Wrap(vfs.NewMem(), disk), time.Millisecond, time.Millisecond, time.Millisecond
 			l := mustOpen(t, cfg)
 			hub := &hub{keep: keepAll}
 			link := l.Attach(hub)

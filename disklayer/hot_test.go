@@ -14,7 +14,7 @@ import (
 func TestHotLog(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig("data")
-	cfg.fs, cfg.tick = vfs.NewMem(), time.Hour
+	cfg.fs, cfg.saveEvery = vfs.NewMem(), time.Hour
 	l := mustOpen(t, cfg)
 	s, _ := l.use()
 	s.keeper.stop() // as if it were busy

@@ -34,6 +34,7 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	defer s.cursors.lock(of)()
 	s.cursors.flushing.RLock()
 	defer s.cursors.flushing.RUnlock()
+	defer s.cursors.forgetStored(of)
 	stored, err := s.storedCursors(of)
 	if err != nil {
 		return err

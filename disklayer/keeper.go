@@ -113,10 +113,14 @@ func (s *store) housekeeping(err error) {
 	}
 }
 
+// savePace is how many times longer than writing cursors took the next pause is, at
+// least: it takes a tenth of a processor at most.
+const savePace = 9
+
 // saveLoop writes cursors.
 func (s *store) saveLoop() {
-	tick := time.NewTicker(s.cfg.tick)
-	defer tick.Stop()
+	pause := time.NewTimer(s.cfg.saveEvery)
+	defer pause.Stop()
 	for {
 		select {
 		case <-s.keeper.stopped:
@@ -124,9 +128,11 @@ func (s *store) saveLoop() {
 		case <-s.fs.failed:
 			return
 		case <-s.keeper.save:
-		case <-tick.C:
+		case <-pause.C:
 		}
+		began := time.Now()
 		s.housekeeping(s.flushCursors())
+		pause.Reset(max(s.cfg.saveEvery, savePace*time.Since(began)))
 	}
 }
 

@@ -48,7 +48,8 @@ type config struct {
 	boot string // which start of the machine this is, "" where it is not known
 	now  func() time.Time
 
-	tick       time.Duration // how often space is measured and cursors are written
+	tick       time.Duration // how often space is measured
+	saveEvery  time.Duration // how often cursors are written, at most
 	sweepEvery time.Duration // from the end of one sweep to the next
 	sweepPause time.Duration // between two chunks of a sweep
 	reopen     time.Duration // the first wait before opening again; doubles up to reopenMax
@@ -64,7 +65,7 @@ const (
 func newConfig(dir string, options *Options) config {
 	c := config{
 		dir: dir, fs: vfs.Default, boot: bootID(), now: time.Now,
-		tick: time.Second, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond, memTable: 16 << 20,
+		tick: time.Second, saveEvery: 100 * time.Millisecond, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond, memTable: 16 << 20,
 	}
 	if options != nil {
 		c.Options = *options

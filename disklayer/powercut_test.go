@@ -178,7 +178,7 @@ func (w *world) start(t *testing.T, mem *vfs.MemFS, d *trouble, seed uint64) *us
 	d.held = make(chan struct{})
 	cfg := testConfig("data")
 	cfg.fs = tornFS{mem, d}
-	cfg.reopen, cfg.tick, cfg.memTable = time.Millisecond, 20*time.Millisecond, 128<<10 // all happens often
+	cfg.reopen, cfg.tick, cfg.saveEvery, cfg.memTable = time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 128<<10 // all happens often
 	l, err := open(cfg)
 	for i := int64(0); i < d.fails && err != nil; i++ {
 		l, err = open(cfg) // the changes that failed were those of opening

@@ -158,7 +158,7 @@ func TestRemoved(t *testing.T) {
 func TestCursorsAtClose(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig("data")
-	cfg.fs, cfg.tick = vfs.NewMem(), 100*time.Microsecond
+	cfg.fs, cfg.tick, cfg.saveEvery = vfs.NewMem(), 100*time.Microsecond, 100*time.Microsecond
 	users := make([]parley.Address, 300)
 	for i := range users {
 		users[i] = parley.User(fmt.Sprint(i))

@@ -159,5 +159,6 @@ func (w *sweep) cursor(key, value []byte) error {
 	if stored, err := w.s.storedCursors(a); err != nil || stored[string(name)] != at || w.s.cursors.of(a)[string(name)] != nil {
 		return err // it was moved meanwhile
 	}
+	w.s.cursors.forgetStored(a)
 	return w.s.run(false, func(b *pebble.Batch) { _ = b.Delete(key, nil) })
 }
