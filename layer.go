@@ -10,6 +10,12 @@ import (
 // logs of kept addresses (see [Keep]). [MemoryLayer] is the one for a single
 // process that keeps nothing beyond it. Package layertest holds what every Layer
 // promises as tests.
+//
+// Local.Deliver and the done of an append run functions of the program. Neither panics,
+// but both may end their goroutine by [runtime.Goexit], so that only deferred calls run.
+// A Layer treats that as the call's return. It leaves no lock held, and goes on behind
+// the call, on another goroutine and in the same order. Every hub still gets each
+// message once, and each done is called once.
 type Layer interface {
 	// Attach connects a hub to the layer until the Link is closed. What may
 	// fail, a layer does before.

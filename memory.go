@@ -127,13 +127,16 @@ func (m *memoryLink) Send(ctx context.Context, e Envelope) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	var errs error
-	for _, h := range m.layer.list() {
-		if err := h.local.Deliver(ctx, e); err != nil {
-			errs = errors.Join(errs, err)
-		}
+	return deliverTo(ctx, m.layer.list(), &e)
+}
+
+// deliverTo hands a message to hubs. When one ends the goroutine the others get it.
+func deliverTo(ctx context.Context, hubs []*memoryLink, e *Envelope) (err error) {
+	if len(hubs) == 0 {
+		return nil
 	}
-	return errs
+	defer func() { err = errors.Join(err, deliverTo(ctx, hubs[1:], e)) }()
+	return hubs[0].local.Deliver(ctx, *e)
 }
 
 // Subscribe has nothing to do: every hub is handed everything.

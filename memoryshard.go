@@ -12,7 +12,7 @@ import (
 type memoryShard struct {
 	layer *MemoryLayer
 
-	mu    sync.Mutex // guards all that follows
+	mu    sync.Mutex // guards all that follows, except run's own
 	logs  map[Address]*memoryLog
 	order []*memoryLog // the same, in no order: sweeping goes through them
 	hand  int          // the next of order to look at
@@ -22,9 +22,12 @@ type memoryShard struct {
 	work    sync.Cond // a queue that was empty is not, any more
 	running bool
 	queue   []memoryPost
-	spare   []memoryPost  // the queue before, to be used again
 	size    int           // bytes of data in queue
 	room    chan struct{} // if not nil, closed when the queue is taken
+
+	// Owned by the goroutine of run.
+	batch []memoryPost // taken from the queue
+	next  int          // the index in batch of the post to hand over
 }
 
 // memoryPost is a message to hand over, or the result of one that is not.
@@ -80,41 +83,52 @@ func (s *memoryShard) enqueue(p *memoryPost) {
 	}
 }
 
-// run hands over what is queued, in order.
+// run hands over what is queued, in order. When a call ends the goroutine another one
+// goes on behind it.
 func (s *memoryShard) run() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		for len(s.queue) == 0 {
-			if len(s.layer.list()) == 0 {
-				s.running, s.spare = false, nil
-				return
-			}
-			s.work.Wait()
+	over := false
+	defer func() {
+		if !over {
+			go s.run()
 		}
-		batch := s.queue
-		s.queue, s.size = s.spare[:0], 0
-		if s.room != nil {
-			close(s.room)
-			s.room = nil
+	}()
+	for !over {
+		for s.next < len(s.batch) {
+			p := &s.batch[s.next]
+			s.next++
+			s.handOver(p)
 		}
-		s.mu.Unlock()
-		for i := range batch {
-			s.handOver(&batch[i])
-		}
-		clear(batch)
-		s.mu.Lock()
-		s.spare = batch
+		over = !s.take()
 	}
 }
 
-func (s *memoryShard) handOver(p *memoryPost) {
-	if !p.repeat {
-		for _, h := range s.layer.list() {
-			_ = h.local.Deliver(context.Background(), p.Envelope) // a hub that did not take it reads it later
+// take waits for posts and takes the queue. It returns false after the last link
+// ended.
+func (s *memoryShard) take() bool {
+	clear(s.batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.queue) == 0 {
+		if len(s.layer.list()) == 0 {
+			s.running, s.batch, s.next = false, nil, 0
+			return false
 		}
+		s.work.Wait()
 	}
-	p.done(Sent{p.Cursor, p.Time}, p.err)
+	s.batch, s.queue = s.queue, s.batch[:0]
+	s.next, s.size = 0, 0
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
+	return true
+}
+
+func (s *memoryShard) handOver(p *memoryPost) {
+	defer p.done(Sent{p.Cursor, p.Time}, p.err)
+	if !p.repeat {
+		_ = deliverTo(context.Background(), s.layer.list(), &p.Envelope) // a hub that did not take it reads it later
+	}
 }
 
 // flush has passed wait until all that is queued was handed over.

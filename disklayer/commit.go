@@ -151,19 +151,47 @@ func (s *store) putBookkeeping(b *pebble.Batch, l *logState) {
 	_ = b.Set(addressKey(keyLog, l.addr), l.bookkeepingLocked().append(value[:0]), nil)
 }
 
-// finishLoop waits until flights are safe, one after the other, and tells.
+// finishLoop finishes one flight after the other. When a hub or a done ends the
+// goroutine another one goes on behind that flight.
 func (s *store) finishLoop() {
+	over := false
+	defer func() {
+		if !over {
+			s.working.Go(s.finishLoop)
+		}
+	}()
 	for f := range s.flights {
-		if fault.AcceptBeforeSync() {
-			s.accept(f)
+		s.finish(f)
+	}
+	over = true
+}
+
+// finish waits until a flight is safe, tells the senders, and hands its messages to
+// the hubs. It does all of that even when a call ends the goroutine.
+func (s *store) finish(f *flight) {
+	if fault.AcceptBeforeSync() {
+		s.accept(f)
+	}
+	err := s.safe(f)
+	s.publish(f, err)
+	defer s.land(f, err)
+	defer s.deliver(f)
+	if !fault.AcceptBeforeSync() {
+		s.accept(f)
+	}
+}
+
+// each calls f for each of a list. When a call ends the goroutine it makes the rest.
+func each[T any](all []T, f func(*T)) {
+	defer func() {
+		if len(all) > 0 {
+			each(all, f)
 		}
-		err := s.safe(f)
-		s.publish(f, err)
-		if !fault.AcceptBeforeSync() {
-			s.accept(f)
-		}
-		s.deliver(f)
-		s.land(f, err)
+	}()
+	for len(all) > 0 {
+		next := &all[0]
+		all = all[1:]
+		f(next)
 	}
 }
 
@@ -204,31 +232,38 @@ func (s *store) publish(f *flight, err error) {
 }
 
 // accept tells the senders.
-func (s *store) accept(f *flight) {
-	for i := range f.items {
-		it := &f.items[i]
-		if it.err != nil {
-			it.done(parley.Sent{}, it.err)
-		} else {
-			it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
-		}
-		it.link.leave(1)
+func (s *store) accept(f *flight) { each(f.items, s.tell) }
+
+// tell tells the sender of one message.
+func (s *store) tell(it *item) {
+	defer it.link.leave(1)
+	if it.err != nil {
+		it.done(parley.Sent{}, it.err)
+	} else {
+		it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
 	}
 }
 
 // deliver hands messages that are safe to the hubs.
 func (s *store) deliver(f *flight) {
 	hubs := s.hubs.list()
-	for i := range f.items {
-		it := &f.items[i]
+	each(f.items, func(it *item) {
 		if it.err != nil || it.repeat {
-			continue
+			return
 		}
 		it.e.Key = ""
-		for _, h := range hubs {
-			h.deliver(it.e)
-		}
+		deliverTo(hubs, &it.e)
+	})
+}
+
+// deliverTo hands a kept message to hubs. When one ends the goroutine the others get
+// it.
+func deliverTo(hubs []*link, e *parley.Envelope) {
+	if len(hubs) == 0 {
+		return
 	}
+	defer deliverTo(hubs[1:], e)
+	hubs[0].deliver(*e)
 }
 
 // land ends a flight.

@@ -177,13 +177,16 @@ func (k *link) Send(ctx context.Context, e parley.Envelope) error {
 	if k.closed.Load() || k.layer.isClosed() {
 		return parley.ErrClosed
 	}
-	var errs error
-	for _, h := range k.layer.hubs.list() {
-		if err := h.local.Deliver(ctx, e); err != nil {
-			errs = errors.Join(errs, err)
-		}
+	return sendTo(ctx, k.layer.hubs.list(), &e)
+}
+
+// sendTo hands a message to hubs. When one ends the goroutine the others get it.
+func sendTo(ctx context.Context, hubs []*link, e *parley.Envelope) (err error) {
+	if len(hubs) == 0 {
+		return nil
 	}
-	return errs
+	defer func() { err = errors.Join(err, sendTo(ctx, hubs[1:], e)) }()
+	return hubs[0].local.Deliver(ctx, *e)
 }
 
 // Subscribe has no effect: every hub is handed every message.

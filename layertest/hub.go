@@ -2,6 +2,7 @@ package layertest
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,9 @@ type hub struct {
 	// onDeliver is called, if not nil, for what is handed over, which is not
 	// noted then. It is set before there is anything.
 	onDeliver func(parley.Envelope)
+	// exits has Deliver end its goroutine once it noted a message. It is set before
+	// there is anything.
+	exits func(parley.Envelope) bool
 
 	mu      sync.Mutex // guards what follows
 	changed chan struct{}
@@ -46,6 +50,9 @@ func (h *hub) Deliver(_ context.Context, e parley.Envelope) error {
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+	if h.exits != nil && h.exits(e) {
+		runtime.Goexit()
+	}
 	return nil
 }
 

@@ -42,6 +42,8 @@ func Run(t *testing.T, newLayer func(t *testing.T) (layer parley.Layer, reopen f
 		{"AppendConcurrent", testAppendConcurrent},
 		{"DoneInOrder", testDoneInOrder},
 		{"ReadableWhenHandedOver", testReadableWhenHandedOver},
+		{"Goexit", testGoexit},
+		{"GoexitInSend", testGoexitInSend},
 		{"Pages", testPages},
 		{"PagesBackward", testPagesBackward},
 		{"Missed", testMissed},

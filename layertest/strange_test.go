@@ -198,6 +198,8 @@ type late struct {
 	over    bool
 	queue   []func()
 	calls   sync.WaitGroup
+
+	taken []func() // of the queue, not called yet; owned by run
 }
 
 // do has a function be called, and reports false where that is over.
@@ -215,23 +217,32 @@ func (l *late) do(f func()) bool {
 	return true
 }
 
+// run goes on with another goroutine where a function ends this one.
 func (l *late) run() {
+	over := false
+	defer func() {
+		if !over {
+			l.calls.Go(l.run)
+		}
+	}()
 	for {
+		for len(l.taken) > 0 {
+			f := l.taken[0]
+			l.taken = l.taken[1:]
+			f()
+		}
 		for range 10 {
 			runtime.Gosched()
 		}
 		l.mu.Lock()
-		queue := l.queue
-		l.queue = nil
-		if l.dead || len(queue) == 0 {
-			l.running = false
+		l.taken, l.queue = l.queue, nil
+		if l.dead || len(l.taken) == 0 {
+			l.taken = nil
+			l.running, over = false, true
 			l.mu.Unlock()
 			return
 		}
 		l.mu.Unlock()
-		for _, f := range queue {
-			f()
-		}
 	}
 }
 
