@@ -23,8 +23,9 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	rand.Read(c.sock.ID[:]) // never fails
 	extensions := h.negotiate(c, r)
-	if err := h.connect(ctx, c); err != nil {
-		h.refused(w, c, err)
+	if failed := h.connect(ctx, c); failed != nil {
+		c.logFailure("Connect", failed)
+		http.Error(w, failed.told.Error(), failed.told.Code.HTTPStatus())
 		return
 	}
 	response := upgradeResponse(w.Header(), r.Header.Get("Sec-WebSocket-Key"), c.Subprotocol(), extensions)
@@ -39,14 +40,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 
 // connect asks the consumer whether it takes the connection, which is over if
 // it does not, or not in time.
-func (h *handler) connect(ctx context.Context, c *Conn) error {
+func (h *handler) connect(ctx context.Context, c *Conn) *failure {
 	returned := false
 	defer func() {
 		if !returned { // but ended its goroutine
 			c.refuse()
 		}
 	}()
-	err := c.guard("Connect", func() error {
+	failed := guard("Connect", func() error {
 		c.consumer = h.factory()
 		return c.consumer.Connect(c)
 	})
@@ -54,26 +55,18 @@ func (h *handler) connect(ctx context.Context, c *Conn) error {
 	c.mu.Lock()
 	c.setup.request = nil
 	c.mu.Unlock()
+	late := &failure{told: errLate}
 	switch {
-	case err == nil && ctx.Err() != nil:
+	case failed == nil && ctx.Err() != nil:
 		c.abandon()
-		return errLate
-	case err != nil:
+		return late
+	case failed != nil:
 		c.refuse()
-		if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-			return errLate
+		if ctx.Err() != nil && failed.late {
+			return late
 		}
 	}
-	return err
-}
-
-// refused answers a request whose Connect failed.
-func (h *handler) refused(w http.ResponseWriter, c *Conn, err error) {
-	told := public(err)
-	if told.Code == Internal {
-		h.hub.log.Error("parley: consumer failed", "call", "Connect", "conn", c.ID(), "err", err)
-	}
-	http.Error(w, told.Error(), told.Code.HTTPStatus())
+	return failed
 }
 
 // accept has the engine take the connection. Settling is the first of its events.
@@ -96,13 +89,13 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 
 // refuse forgets a connection whose Connect failed.
 func (c *Conn) refuse() {
+	defer c.handler.hub.live.leave()
+	defer c.end()
 	c.forget()
-	c.end()
-	c.handler.hub.live.leave()
 }
 
 // abandon ends a connection whose Connect succeeded but that never opened.
 func (c *Conn) abandon() {
+	defer c.disconnect(CloseAbnormal)
 	c.forget()
-	c.disconnect(CloseAbnormal)
 }

@@ -103,21 +103,21 @@ type encodings []encoding
 type encoding struct {
 	of      *dialect
 	message Message
-	err     error
+	ok      bool
 }
 
-// encode encodes m for a dialect, unless that was done before: then the
-// result is not fresh.
-func (done *encodings) encode(d *dialect, m Message) (encoded Message, fresh bool, err error) {
+// encode encodes m for a dialect, unless that was done before.
+func (done *encodings) encode(hub *Hub, d *dialect, m *Message) (encoded Message, ok bool) {
 	if d.encoder == nil {
-		return m, true, nil
+		return *m, true
 	}
-	for i := range *done {
-		if e := &(*done)[i]; e.of == d {
-			return e.message, false, e.err
+	for _, e := range *done {
+		if e.of == d {
+			return e.message, e.ok
 		}
 	}
-	encoded, err = d.encode(m)
-	*done = append(*done, encoding{d, encoded, err})
-	return encoded, true, err
+	*done = append(*done, encoding{of: d}) // it stays so if Encode ends the goroutine
+	encoded, ok = d.encodeFor(hub, m)
+	(*done)[len(*done)-1] = encoding{d, encoded, ok}
+	return encoded, ok
 }

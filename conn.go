@@ -109,7 +109,7 @@ func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendO
 		return err
 	}
 	if c.settling() {
-		if later, err := c.sendLater(e, kept, func(_ Sent, err error) { c.failed("send", err) }, nil); later {
+		if later, err := c.sendLater(e, kept, func(_ Sent, err error) { c.failed("send", judge(err)) }, nil); later {
 			return err
 		}
 	}

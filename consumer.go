@@ -4,8 +4,9 @@ package parley
 // never overlap and keep their order. They may block: only their own connection
 // waits, and reading from it stops once [Limits.ReceiveQueue] messages do.
 //
-// A panic in a call is logged with its stack and closes the connection with
-// code 1011; nothing else is harmed.
+// A panic in a call, or a call that ends its goroutine (runtime.Goexit), is logged and
+// closes the connection with code 1011; nothing else is harmed. That includes the methods
+// of the returned error. A nil [*Error] is no error.
 type Consumer interface {
 	// Connect is called during the handshake. An error refuses the connection
 	// before the upgrade: an [*Error] with the HTTP status of its code, any
@@ -30,7 +31,9 @@ type Consumer interface {
 // for all connections of one [Hub.Handler], on a consumer of its own, by any
 // goroutine and by several at once: its result depends on the message alone. A
 // message that cannot be encoded, or is made invalid text, is logged, counted in
-// [Stats].Undeliverable, and not sent.
+// [Stats].Undeliverable, and not sent. So is one whose Encode panics, or ends its
+// goroutine by runtime.Goexit. Of a message that is not kept, and of [Conn.Reply], that
+// goroutine is the sender's.
 type Encoder interface {
 	Encode(m Message) (Message, error)
 }

@@ -3,8 +3,6 @@ package parley
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/parley-rt/parley/internal/socket"
 )
@@ -50,13 +48,34 @@ func (d *dialect) encode(m Message) (encoded Message, err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic in Encode: %v\n%s", v, debug.Stack())
+			err = errors.New(panicked("Encode", v))
 		}
 	}()
-	if encoded, err = d.encoder.Encode(m); err == nil {
+	encoded, err = d.encoder.Encode(m)
+	if err = genuine(err); err == nil {
 		err = encoded.check()
 	}
 	return encoded, err
+}
+
+// encodeFor is encode for connections that did not ask for the message. One that
+// cannot be encoded, or whose Encode ends the goroutine, is logged and counted.
+func (d *dialect) encodeFor(hub *Hub, m *Message) (encoded Message, ok bool) {
+	if d.encoder == nil {
+		return *m, true
+	}
+	why := endedGoroutine
+	defer func() {
+		if !ok {
+			d.notEncoded(hub, m, why)
+		}
+	}()
+	encoded, err := d.encode(*m)
+	if err != nil {
+		why = errorText(err)
+		return encoded, false
+	}
+	return encoded, true
 }
 
 // local is the hub as its layer sees it.
@@ -68,14 +87,30 @@ func (l local) Deliver(ctx context.Context, e Envelope) error {
 	var buffer [4]*topic
 	topics, listeners := l.hub.table.lookup(e.To, buffer[:0])
 	var coded encodings
-	for _, t := range topics {
-		if err := l.publish(ctx, t, &e, &coded); err != nil {
-			return err
+	return l.publishAll(ctx, topics, listeners, &e, &coded)
+}
+
+// publishAll hands a message to topics, then to listeners. When an Encode ends the
+// goroutine it goes on with the rest.
+func (l local) publishAll(ctx context.Context, topics []*topic, listeners []*listener, e *Envelope, coded *encodings) (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			_ = l.publishAll(ctx, topics, listeners, e, coded)
 		}
+	}()
+	for len(topics) > 0 && err == nil {
+		t := topics[0]
+		topics = topics[1:]
+		err = l.publish(ctx, t, e, coded)
+	}
+	returned = true
+	if err != nil {
+		return err
 	}
 	for _, listener := range listeners {
 		if !e.Cursor.IsZero() {
-			listener.offerKept(e)
+			listener.offerKept(*e)
 		} else if !listener.offer(e.Message) {
 			l.hub.missed.Add(1)
 		}
@@ -90,11 +125,8 @@ func (l local) publish(ctx context.Context, t *topic, e *Envelope, coded *encodi
 		m := e.Message
 		post.Value, post.Size = &m, len(m.Data)
 	} else {
-		m, fresh, err := coded.encode(t.proto.dialect, e.Message)
-		if err != nil {
-			if fresh {
-				t.proto.notEncoded(l.hub, &e.Message, err)
-			}
+		m, ok := coded.encode(l.hub, t.proto.dialect, &e.Message)
+		if !ok {
 			return nil
 		}
 		post.Frame = t.proto.pack(m)

@@ -59,7 +59,8 @@ func (c Code) CloseCode() CloseCode {
 }
 
 // Error is the one error that clients are told. Every other one reaches them as
-// [Internal], without its text, and is logged.
+// [Internal], without its text, and is logged. A nil *Error that a program returns
+// as an error is no error.
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"` // for a person; at most 123 bytes fit a close frame
@@ -67,10 +68,14 @@ type Error struct {
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// public returns what a client is told of err.
+// public returns what a client is told of err, which is not nil. Methods of the
+// program's errors are called.
 func public(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*Error](err); ok && e != nil {
 		return e
 	}
-	return &Error{Internal, "internal error"}
+	return internal()
 }
+
+// internal returns what clients are told of errors that are not for them.
+func internal() *Error { return &Error{Internal, "internal error"} }

@@ -262,11 +262,29 @@ func (f *following) turn() {
 	f.skipSome(&page)
 	p := &socket.Page{To: socket.Position(page.Cursor), More: page.More}
 	f.member.topic.proto.makeRoom(p, page.Messages)
-	for i := range page.Messages {
-		if e := &page.Messages[i]; e.Except != f.conn.ID() {
+	defer f.handOver(p, gap) // also when an Encode ends the goroutine
+	f.fill(p, page.Messages)
+}
+
+// fill adds messages to a page. When an Encode ends the goroutine it adds the rest.
+func (f *following) fill(p *socket.Page, messages []Envelope) {
+	defer func() {
+		if len(messages) > 0 {
+			f.fill(p, messages)
+		}
+	}()
+	for len(messages) > 0 {
+		e := &messages[0]
+		messages = messages[1:]
+		if e.Except != f.conn.ID() {
 			f.add(p, &e.Message)
 		}
 	}
+}
+
+// handOver has the loop hand a page over, behind what the program is told of the gap
+// before it.
+func (f *following) handOver(p *socket.Page, gap *Missed) {
 	if gap != nil {
 		f.conn.notify(&notice{of: f, missed: *gap, page: p})
 		return
@@ -328,12 +346,9 @@ func (f *following) add(p *socket.Page, m *Message) {
 		p.Bytes += len(m.Data)
 		return
 	}
-	encoded, err := proto.encode(*m)
-	if err != nil {
-		proto.notEncoded(f.conn.Hub(), m, err)
-		return
+	if encoded, ok := proto.encodeFor(f.conn.Hub(), m); ok {
+		p.Frames = proto.appendFrame(p.Frames, encoded)
 	}
-	p.Frames = proto.appendFrame(p.Frames, encoded)
 }
 
 // frameHeader is the most that a frame is longer than its message.

@@ -123,18 +123,22 @@ func (c *Conn) join(to Address, options JoinOptions) error {
 
 // joinLater is joinNow for what was put off.
 func (c *Conn) joinLater(to Address, options JoinOptions) {
-	c.failed("join", c.guard("Joined", func() error { return c.joinNow(to, &options) }))
+	c.failed("join", guard("Joined", func() error { return c.joinNow(to, &options) }))
 }
 
 // joinNow joins an address. Where a user's cannot be, the connection is nobody's
 // again.
 func (c *Conn) joinNow(to Address, options *JoinOptions) error {
+	joined := false // also when Joined panics, or ends its goroutine
+	defer func() {
+		if !joined && to.kind == kindUser {
+			c.mu.Lock()
+			c.user = ""
+			c.mu.Unlock()
+		}
+	}()
 	err := c.subscribe(to, options)
-	if err != nil && to.kind == kindUser {
-		c.mu.Lock()
-		c.user = ""
-		c.mu.Unlock()
-	}
+	joined = err == nil
 	return err
 }
 
@@ -155,10 +159,16 @@ func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 	if f == nil {
 		return err
 	}
+	begun := false // also when Joined panics, or ends its goroutine
+	defer func() {
+		if !begun {
+			c.leaveNow(to, f.member)
+		}
+	}()
 	if err := f.begin(ctx, options); err != nil {
-		c.leaveNow(to, f.member)
 		return joinError(ctx, err)
 	}
+	begun = true
 	return nil
 }
 

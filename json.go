@@ -25,9 +25,6 @@ func (j jsonConsumer[T]) Receive(c *Conn, m Message) error {
 	if err == nil {
 		err = j.receive(c, v)
 	}
-	if err == nil {
-		return nil
-	}
 	return ReplyError(c, err)
 }
 
@@ -50,14 +47,17 @@ func decodeJSON[T any](m Message) (v T, err error) {
 
 // ReplyError answers c with {"error":{"code":…,"message":…}}, as [JSON] does.
 // An error that is not an [*Error] is logged, and told as [Internal]; ErrClosed,
-// of a client that left, is returned.
+// of a client that left, is returned. It does not answer for a nil error.
 func ReplyError(c *Conn, err error) error {
+	if err = genuine(err); err == nil {
+		return nil
+	}
 	if errors.Is(err, ErrClosed) {
 		return err
 	}
 	told := public(err)
 	if told.Code == Internal {
-		c.Hub().log.Error("parley: consumer failed", "conn", c.ID(), "err", err)
+		c.Hub().log.Error("parley: consumer failed", "conn", c.ID(), "err", err.Error())
 	}
 	m, err := JSONMessage(map[string]*Error{"error": told})
 	if err != nil {

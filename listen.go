@@ -197,7 +197,7 @@ func (l *listener) drain(ctx context.Context) error {
 func (l *listener) hear(ctx context.Context, m *heard) error {
 	switch sameLog := m.Cursor.Epoch == l.at.Epoch; {
 	case m.Cursor.IsZero() || l.behind == nil:
-		return l.f(m.Message)
+		return l.tell(&m.Message)
 	case sameLog && m.Cursor.Seq <= l.at.Seq:
 		return nil
 	case sameLog && m.prev <= l.at.Seq:
@@ -208,12 +208,15 @@ func (l *listener) hear(ctx context.Context, m *heard) error {
 
 // deal gives f a message of the log.
 func (l *listener) deal(m *Message) error {
-	if err := l.f(*m); err != nil {
+	if err := l.tell(m); err != nil {
 		return err
 	}
 	l.moveTo(m.Cursor)
 	return nil
 }
+
+// tell calls f.
+func (l *listener) tell(m *Message) error { return genuine(l.f(*m)) }
 
 // tellMissed calls ListenOptions.Missed.
 func (l *listener) tellMissed(m Missed) {

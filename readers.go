@@ -35,10 +35,19 @@ func (r *readers) add(f *following) {
 	}
 }
 
+// run reads pages until none are wanted. When an Encode ends the goroutine another one
+// takes its place.
 func (r *readers) run() {
+	over := false
+	defer func() {
+		if !over {
+			r.wg.Go(r.run)
+		}
+	}()
 	for {
 		f := r.take()
 		if f == nil {
+			over = true
 			return
 		}
 		f.turn()

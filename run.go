@@ -1,11 +1,6 @@
 package parley
 
-import (
-	"errors"
-	"fmt"
-	"runtime/debug"
-	"slices"
-)
+import "slices"
 
 // run makes the calls that are queued, and ends when there are none. The hub's
 // Close waits for the last one.
@@ -50,15 +45,13 @@ func (c *Conn) take() []event {
 	return w.batch
 }
 
-// goOnWithout replaces a goroutine that a callback ended by runtime.Goexit, and
-// closes the connection as for a panic.
+// goOnWithout replaces a goroutine that a call ended by runtime.Goexit.
 func (c *Conn) goOnWithout(left []event) {
-	c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
+	c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", endedGoroutine)
 	c.mu.Lock()
 	w := c.work
 	w.queue = append(slices.Clone(left), w.queue...)
 	c.mu.Unlock()
-	c.shut(uint16(CloseInternalError), "internal error")
 	c.handler.hub.runners.start(c)
 }
 
@@ -91,7 +84,7 @@ func (c *Conn) handle(ev *event) {
 
 // deliver hands a message to a Deliverer.
 func (c *Conn) deliver(m *Message) error {
-	err := c.consumer.(Deliverer).Deliver(c, *m)
+	err := genuine(c.consumer.(Deliverer).Deliver(c, *m))
 	if err == nil && m.To.kind == kindUser && m.kept() {
 		c.work.handled = m
 	}
@@ -136,35 +129,36 @@ func (c *Conn) begin(ev *event) (closing bool) {
 }
 
 // call makes a call that may fail the connection. After a failure no more
-// messages are received or delivered.
+// messages are received or delivered. A call that ends its goroutine fails it too.
 func (c *Conn) call(name string, f func() error) {
-	err := c.guard(name, f)
-	if err == nil || errors.Is(err, ErrClosed) { // the latter of replying to a client that left
-		return
-	}
-	told := public(err)
-	if told.Code == Internal {
-		c.handler.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", err)
-	}
-	c.shut(uint16(told.Code.CloseCode()), told.Message)
-}
-
-// guard turns a panic into an error.
-func (c *Conn) guard(name string, f func() error) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic in %s: %v\n%s", name, v, debug.Stack())
+		if !returned {
+			c.fail(internal())
 		}
 	}()
-	return f()
+	failed := guard(name, f)
+	returned = true
+	if failed == nil || failed.closed { // the latter of replying to a client that left
+		return
+	}
+	c.logFailure(name, failed)
+	c.fail(failed.told)
+}
+
+// fail closes the connection for an error.
+func (c *Conn) fail(told *Error) { c.shut(uint16(told.Code.CloseCode()), told.Message) }
+
+// logFailure logs a failure whose text nobody is told.
+func (c *Conn) logFailure(name string, failed *failure) {
+	if failed != nil && failed.told.Code == Internal {
+		c.handler.hub.log.Error("parley: consumer failed", "call", name, "conn", c.ID(), "err", failed.text)
+	}
 }
 
 // disconnect makes the last call.
 func (c *Conn) disconnect(code CloseCode) {
 	defer c.handler.hub.live.leave()
 	defer c.end()
-	err := c.guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil })
-	if err != nil {
-		c.handler.hub.log.Error("parley: consumer failed", "call", "Disconnect", "conn", c.ID(), "err", err)
-	}
+	c.logFailure("Disconnect", guard("Disconnect", func() error { c.consumer.Disconnect(c, code); return nil }))
 }

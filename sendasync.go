@@ -2,8 +2,6 @@ package parley
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -18,10 +16,11 @@ import (
 //
 // Of a kept message done is called by a goroutine of the layer, and holds up
 // others as long as it takes: it must not wait. It may send what is not kept, and
-// reply; what it sends to kept addresses, it sends on another goroutine. A panic
-// in it is logged and does no more harm; ending its goroutine (runtime.Goexit)
-// does. Where a message is not kept, or was refused, done is called before
-// SendAsync returns, by the caller's goroutine.
+// reply; what it sends to kept addresses, it sends on another goroutine. Where a
+// message is not kept, or was refused, done is called before SendAsync returns, by the
+// caller's goroutine. A panic in done is logged and does no more harm. If done ends its
+// goroutine (runtime.Goexit), that is logged, and it harms nothing but a caller whose
+// goroutine it is.
 func (h *Hub) SendAsync(to Address, m Message, done func(Sent, error), options ...SendOption) {
 	e := Envelope{Message: m}
 	kept, err := h.address(&e, nil, to, options)
@@ -98,17 +97,23 @@ func closedError(ctx context.Context, err error) error {
 	return err
 }
 
-// tell calls done. A panic in it must not end a goroutine of the layer's.
+// tell calls done. A panic in it must not reach the layer. If done ends its goroutine,
+// the layer goes on with another one.
 func (h *Hub) tell(done func(Sent, error), sent Sent, err error) {
+	why := endedGoroutine
 	defer func() {
 		if v := recover(); v != nil {
-			h.log.Error("parley: done failed", "err", fmt.Errorf("panic in done: %v\n%s", v, debug.Stack()))
+			why = panicked("done", v)
+		}
+		if why != "" {
+			h.log.Error("parley: done failed", "err", why)
 		}
 	}()
 	if err != nil {
 		sent = Sent{}
 	}
 	done(sent, err)
+	why = ""
 }
 
 // inFlight are the kept messages of one sender whose dones have not returned.
@@ -139,14 +144,13 @@ func newInFlight(h *Hub, limit int) *inFlight {
 // append has e kept, when there is room. The caller has entered the hub's gate.
 func (f *inFlight) append(ctx context.Context, e *Envelope, done func(Sent, error)) {
 	if !f.take(ctx) {
+		defer f.end()
 		f.hub.tell(done, Sent{}, ErrClosed)
-		f.end()
 		return
 	}
 	finish := func(sent Sent, err error) {
+		defer f.land() // also where done ends its goroutine
 		f.hub.tell(done, sent, err)
-		<-f.room
-		f.end()
 	}
 	if err := f.hub.link.Append(ctx, *e, finish); err != nil {
 		finish(Sent{}, closedError(ctx, err))
@@ -166,6 +170,12 @@ func (f *inFlight) take(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// land makes room for another message, and counts this one out.
+func (f *inFlight) land() {
+	<-f.room
+	f.end()
 }
 
 // end counts a message out.

@@ -155,8 +155,7 @@ func (c *Conn) settleAll() {
 	returned := false
 	defer func() {
 		if !returned {
-			c.handler.hub.log.Error("parley: consumer failed", "conn", c.ID(), "err", "a call ended its goroutine")
-			c.shut(uint16(CloseInternalError), "internal error")
+			c.fail(internal())
 			c.settleAll()
 		}
 	}()
@@ -245,13 +244,12 @@ func (c *Conn) joinContext() (context.Context, context.CancelFunc) {
 
 // failed closes a connection for which something that was put off failed: there is
 // nobody to return the error to, so Disconnect tells.
-func (c *Conn) failed(what string, err error) {
-	if err == nil || errors.Is(err, ErrClosed) {
+func (c *Conn) failed(what string, failed *failure) {
+	if failed == nil || failed.closed {
 		return
 	}
-	c.report(what, err)
-	told := public(err)
-	c.shut(uint16(told.Code.CloseCode()), told.Message)
+	c.report(what, errors.New(failed.text))
+	c.fail(failed.told)
 }
 
 // forget drops what Connect asked for.
@@ -266,9 +264,17 @@ func (c *Conn) forget() {
 	}
 	c.left, c.over, c.setup, c.work = true, true, nil, nil
 	c.mu.Unlock()
-	for _, p := range then {
-		if p.lost != nil {
-			p.lost()
-		}
+	loseAll(then)
+}
+
+// loseAll tells that what was put off is lost. When a done ends the goroutine it goes
+// on.
+func loseAll(then []putOff) {
+	if len(then) == 0 {
+		return
+	}
+	defer loseAll(then[1:])
+	if then[0].lost != nil {
+		then[0].lost()
 	}
 }

@@ -39,10 +39,10 @@ func (u *undeliverable) isNew(p logPlace) bool {
 }
 
 // notEncoded logs and counts a message that connections of the dialect do not get.
-func (d *dialect) notEncoded(hub *Hub, m *Message, err error) {
+func (d *dialect) notEncoded(hub *Hub, m *Message, why string) {
 	if !m.Cursor.IsZero() && !d.lost.isNew(logPlace{m.To, m.Cursor}) {
 		return
 	}
 	hub.undeliverable.Add(1)
-	hub.log.Error("parley: message not encoded", "to", m.To, "err", err)
+	hub.log.Error("parley: message not encoded", "to", m.To, "err", why)
 }
