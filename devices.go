@@ -42,7 +42,6 @@ func (d *device) joins() {
 
 // share is a connection's share of a device.
 type share struct {
-	name  string
 	acked Cursor  // how far it acknowledged, or began where the layer knows the device; zero before the oldest message
 	until Cursor  // of a debt that it took over
 	of    *device // nil until it has a place
@@ -82,9 +81,6 @@ func ahead(a, b Cursor) Cursor {
 	}
 	return a
 }
-
-// noShare is that of a membership that no pong acknowledges.
-var noShare = new(share)
 
 // claim adds the claim of a membership that did not begin: it needs all there is.
 func (t *table) claim(f *following) {
@@ -290,7 +286,7 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 
 // Acked moves the device's cursor. The loop calls it.
 func (f *following) Acked(at socket.Position) {
-	hub := f.conn.Hub()
+	hub := f.conn().Hub()
 	if device := hub.table.acknowledge(f, Cursor(at)); !device.IsZero() {
 		hub.link.Advance(f.member.topic.address(), f.deviceName(), device)
 	}
@@ -299,7 +295,7 @@ func (f *following) Acked(at socket.Position) {
 // Beat moves the cursor of a quiet device to where it is, long before it would be
 // forgotten. The loop calls it.
 func (f *following) Beat(now time.Time) {
-	hub, of := f.conn.Hub(), f.member.topic.address()
+	hub, of := f.conn().Hub(), f.member.topic.address()
 	if at := hub.table.isDue(f, now.UnixNano(), int64(hub.keep.find(of).Age/4)); !at.IsZero() {
 		hub.link.Advance(of, f.deviceName(), at)
 	}

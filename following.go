@@ -11,9 +11,9 @@ import (
 // address' log.
 type following struct {
 	socket.Follower
-	conn   *Conn
 	member *membership
-	pages  *pages     // nil where pages are handed over as they are
+	wishes *wishes    // nil for none; never changed
+	pages  *pages     // nil where pages are handed over as they are; of begin, then of the reader
 	next   *following // in the hub's queue of readers
 
 	// Guarded by the claims of the address' shard.
@@ -21,13 +21,17 @@ type following struct {
 	holds *claim
 }
 
+// wishes are those of JoinOptions that are of use later.
+type wishes struct {
+	missed func(Missed) // or nil
+	device string
+}
+
 // pages is what is to be done about pages.
 type pages struct {
-	missed func(Missed) // JoinOptions.Missed, or nil
-	untold *Missed      // a gap before the first page; the reader's
-	skip   skip         // what need not be read; the reader's
-
-	careful Cursor // up to there one message a page is read
+	untold  *Missed // a gap before the first one
+	skip    skip    // what need not be read
+	careful Cursor  // up to there one message a page is read
 }
 
 // extra returns what is to be done about pages, of which there was nothing perhaps.
@@ -41,30 +45,28 @@ func (f *following) extra() *pages {
 // newFollowing makes a membership that follows its address' log, which the loop
 // does not know yet.
 func newFollowing(c *Conn, m *membership, options *JoinOptions) *following {
-	f := &following{conn: c, member: m}
-	if options.Missed != nil {
-		f.pages = &pages{missed: options.Missed}
-	}
-	switch {
-	case m.topic.kind != kindUser || !options.After.IsZero():
-		f.share = noShare
-	case options.Device != "":
-		f.share = &share{name: options.Device}
+	f := &following{member: m}
+	if options.Missed != nil || options.Device != "" {
+		f.wishes = &wishes{options.Missed, options.Device}
 	}
 	f.From(f)
+	f.Acks = m.topic.kind == kindUser && options.After.IsZero()
 	m.Follow(&f.Follower, &c.sock, &m.topic.Topic)
 	return f
 }
 
+// conn returns the connection.
+func (f *following) conn() *Conn { return (*Conn)(f.member.Handler().(*events)) }
+
 // Read queues the membership for a page. The loop calls it.
-func (f *following) Read() { f.conn.Hub().readers.add(f) }
+func (f *following) Read() { f.conn().Hub().readers.add(f) }
 
 // deviceName returns the name of the named cursor.
 func (f *following) deviceName() string {
-	if f.share == nil {
+	if f.wishes == nil {
 		return ""
 	}
-	return f.share.name
+	return f.wishes.device
 }
 
 // acked returns how far the connection acknowledged. Called with the shard's claims
@@ -94,17 +96,17 @@ func (f *following) acknowledged() Cursor {
 }
 
 // acks reports whether pongs acknowledge its messages, as those of a device.
-func (f *following) acks() bool { return f.share != noShare }
+func (f *following) acks() bool { return f.Acks }
 
 func (f *following) claim() **claim { return &f.holds }
 
 // tells reports whether the program wants to know of gaps.
-func (f *following) tells() bool { return f.pages != nil && f.pages.missed != nil }
+func (f *following) tells() bool { return f.wishes != nil && f.wishes.missed != nil }
 
 // overdue tells the program that the claim ended.
 func (f *following) overdue(Cursor) {
 	if f.tells() {
-		f.conn.notify(&notice{of: f, missed: Missed{Of: f.member.topic.address(), Overdue: true}})
+		f.conn().notify(&notice{of: f, missed: Missed{Of: f.member.topic.address(), Overdue: true}})
 	}
 }
 
@@ -124,12 +126,12 @@ type beginning struct {
 func (f *following) begin(ctx context.Context, options *JoinOptions) error {
 	b, err := f.start(ctx, options)
 	if err == nil && b.isNew {
-		err = f.conn.Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
+		err = f.conn().Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
 	}
 	if err != nil {
 		return err
 	}
-	hub := f.conn.Hub()
+	hub := f.conn().Hub()
 	if f.acks() {
 		if err := f.beCareful(ctx, &b); err != nil {
 			return err
@@ -144,7 +146,7 @@ func (f *following) begin(ctx context.Context, options *JoinOptions) error {
 	if options.Joined != nil {
 		options.Joined(b.at, b.missed)
 		// What it replied within Connect is put off, and messages follow it.
-		if f.conn.later(func() { f.conn.report("join", f.member.Begin(b.how)) }) {
+		if f.conn().later(func() { f.conn().report("join", f.member.Begin(b.how)) }) {
 			return nil
 		}
 	}
@@ -159,15 +161,15 @@ func (f *following) tellGap(b *beginning) {
 	}
 	gap := Missed{Of: f.member.topic.address(), Cursor: b.at, Messages: b.lost}
 	if b.how.Head { // no page follows
-		f.conn.notify(&notice{of: f, missed: gap})
+		f.conn().notify(&notice{of: f, missed: gap})
 	} else {
-		f.pages.untold = &gap
+		f.extra().untold = &gap
 	}
 }
 
 // start finds out where messages begin.
 func (f *following) start(ctx context.Context, options *JoinOptions) (b beginning, err error) {
-	link, of := f.conn.Hub().link, f.member.topic.address()
+	link, of := f.conn().Hub().link, f.member.topic.address()
 	b.how = socket.Following{}
 	head, err := link.Head(ctx, of)
 	if err != nil {
@@ -211,7 +213,7 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 // resume finds how far the connection's device got, or the user's furthest one
 // in the log's epoch where it is new; zero where there is none.
 func (f *following) resume(ctx context.Context, b *beginning, epoch uint64) error {
-	cursors, err := f.conn.Hub().link.Cursors(ctx, f.member.topic.address())
+	cursors, err := f.conn().Hub().link.Cursors(ctx, f.member.topic.address())
 	if err != nil {
 		return err
 	}
@@ -235,7 +237,7 @@ const (
 
 // pageLimit bounds a page so that queues have room for it, and for other things.
 func (f *following) pageLimit() PageLimit {
-	l := &f.conn.Hub().opts.Limits
+	l := &f.conn().Hub().opts.Limits
 	limit := PageLimit{pageMessages, min(pageBytes, max(1, l.SendQueueBytes/4))}
 	if f.member.topic.proto.delivers {
 		limit.Messages = min(pageMessages, max(1, l.DeliverQueue/4))
@@ -248,7 +250,7 @@ func (f *following) pageLimit() PageLimit {
 
 // turn reads a page, and has the loop hand it over.
 func (f *following) turn() {
-	hub, of := f.conn.Hub(), f.member.topic.address()
+	hub, of := f.conn().Hub(), f.member.topic.address()
 	if hub.cut.Err() != nil { // nobody gets it
 		return
 	}
@@ -276,7 +278,7 @@ func (f *following) fill(p *socket.Page, messages []Envelope) {
 	for len(messages) > 0 {
 		e := &messages[0]
 		messages = messages[1:]
-		if e.Except != f.conn.ID() {
+		if e.Except != f.conn().ID() {
 			f.add(p, &e.Message)
 		}
 	}
@@ -286,7 +288,7 @@ func (f *following) fill(p *socket.Page, messages []Envelope) {
 // before it.
 func (f *following) handOver(p *socket.Page, gap *Missed) {
 	if gap != nil {
-		f.conn.notify(&notice{of: f, missed: *gap, page: p})
+		f.conn().notify(&notice{of: f, missed: *gap, page: p})
 		return
 	}
 	f.answer(p)
@@ -301,7 +303,7 @@ func (f *following) gap(page *Page) (gap *Missed) {
 		return gap
 	}
 	missed := missedBy(f.member.topic.address(), page)
-	f.conn.Hub().lost(missed.Messages)
+	f.conn().Hub().lost(missed.Messages)
 	if !f.tells() {
 		return nil
 	}
@@ -335,7 +337,7 @@ func (f *following) skipSome(page *Page) {
 
 // answer fails only where the connection is over.
 func (f *following) answer(p *socket.Page) {
-	f.conn.report("page", f.member.Turn(f.conn.Hub().cut, p))
+	f.conn().report("page", f.member.Turn(f.conn().Hub().cut, p))
 }
 
 // add puts a message into a page. One that cannot be encoded is left out.
@@ -346,7 +348,7 @@ func (f *following) add(p *socket.Page, m *Message) {
 		p.Bytes += len(m.Data)
 		return
 	}
-	if encoded, ok := proto.encodeFor(f.conn.Hub(), m); ok {
+	if encoded, ok := proto.encodeFor(f.conn().Hub(), m); ok {
 		p.Frames = proto.appendFrame(p.Frames, encoded)
 	}
 }

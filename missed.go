@@ -58,6 +58,6 @@ func (c *Conn) tellMissed(n *notice, closing bool) {
 		defer n.of.answer(n.page)
 	}
 	if !closing {
-		c.call("Missed", func() error { n.of.pages.missed(n.missed); return nil })
+		c.call("Missed", func() error { n.of.wishes.missed(n.missed); return nil })
 	}
 }

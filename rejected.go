@@ -97,8 +97,8 @@ func (f *following) id() deviceID { return deviceID{f.member.topic.address(), f.
 // rejected notes that the client ended the connection with a code that rejects what
 // it was sent. Only for Closing.
 func (f *following) rejected() {
-	if at, until := f.conn.Hub().table.unacknowledged(f), Cursor(f.Reached()); at != until && behind(until, at) == at {
-		f.conn.Hub().rejections.add(f.id(), at, until)
+	if at, until := f.conn().Hub().table.unacknowledged(f), Cursor(f.Reached()); at != until && behind(until, at) == at {
+		f.conn().Hub().rejections.add(f.id(), at, until)
 	}
 }
 
@@ -112,7 +112,7 @@ func (t *table) unacknowledged(f *following) Cursor {
 // beCareful has a connection begin with care, if one of its device was ended by what
 // it was sent, and leaves out the message that it was ended by too often.
 func (f *following) beCareful(ctx context.Context, b *beginning) error {
-	hub := f.conn.Hub()
+	hub := f.conn().Hub()
 	found, ok := hub.rejections.begins(f.id(), b.at)
 	if !ok {
 		return nil
@@ -129,7 +129,7 @@ func (f *following) beCareful(ctx context.Context, b *beginning) error {
 
 // giveUp moves the device past the message that it is to be sent next.
 func (f *following) giveUp(ctx context.Context, b *beginning) error {
-	hub, of := f.conn.Hub(), f.member.topic.address()
+	hub, of := f.conn().Hub(), f.member.topic.address()
 	page, err := hub.link.ReadAfter(ctx, of, b.at, PageLimit{Messages: 1, Bytes: 1})
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type Follower struct {
 	state   followerState
 	pongs   bool
 	careful bool // Following.Careful
+	Acks    bool // for the source's use, set before Follow
 	again   bool // the page that was asked for may be older than what came by
 }
 
@@ -78,6 +79,9 @@ type Following struct {
 	// the one that a peer which ends its connection could not take.
 	Careful bool
 }
+
+// Handler returns the handler of a membership's connection.
+func (m *Membership) Handler() Handler { return m.conn.handler }
 
 // Follow is Init for a membership that follows a log, as all of its topic do. It is
 // started with Begin instead of Join.
