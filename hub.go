@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/parley-rt/parley/internal/deflate"
 	"github.com/parley-rt/parley/internal/socket"
@@ -123,7 +124,9 @@ func (h *Hub) Health() error { return h.link.Health() }
 // safe: what is sent from then on returns ErrClosed. When ctx ends before, what is
 // left is cut off, its contexts are cancelled, and the error says how many
 // connections and messages that were; what the layer still has to say of those
-// messages their dones are told later. A second Close returns ErrClosed.
+// messages their dones are told later. Close returns within a second of ctx's end,
+// also where an Encode or a call of the layer does not: the error says so, and the
+// rest ends once that returns. A second Close returns ErrClosed.
 func (h *Hub) Close(ctx context.Context) error {
 	idle, ok := h.live.close()
 	if !ok {
@@ -141,21 +144,42 @@ func (h *Hub) Close(ctx context.Context) error {
 	}
 	h.cutOff()
 	h.watch.close()
-	h.engine.Close()
-	h.readers.close()
-	h.runners.close()
-	if allSafe {
-		errs = append(errs, h.link.Close())
-	} else { // it waits for them, and there is no more time
-		go h.closeLink()
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, h.closeRest(ctx, allSafe))...)
 }
 
-// closeLink ends the link of a hub that did not wait for it.
-func (h *Hub) closeLink() {
-	if err := h.link.Close(); err != nil {
-		h.log.Error("parley: the layer's link did not close", "err", err)
+// closeGrace is the time that the rest has once ctx ended: nothing of it waits for
+// anybody but an Encode, and calls of the layer.
+const closeGrace = time.Second
+
+// closeRest ends the engine, those who read logs, and the link. The link waits for
+// messages that are not safe yet.
+func (h *Hub) closeRest(ctx context.Context, allSafe bool) error {
+	ended := make(chan error, 1)
+	go func() {
+		h.engine.Close()
+		h.readers.close()
+		h.runners.close()
+		if !allSafe { // there is no more time for them
+			ended <- nil
+		}
+		err := h.link.Close()
+		if !allSafe && err != nil {
+			h.log.Error("parley: the layer's link did not close", "err", err)
+		}
+		if allSafe {
+			ended <- err
+		}
+	}()
+	over, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(closeGrace, cancel)
+	})()
+	select {
+	case err := <-ended:
+		return err
+	case <-over.Done():
+		return fmt.Errorf("parley: an Encode or a call of the layer did not return: %w", context.Cause(ctx))
 	}
 }
 
