@@ -40,7 +40,8 @@ func (h *Hub) SendAsync(to Address, m Message, done func(Sent, error), options .
 // returned. Where [Limits.CloseTimeout] passes before, the answer is not the code that
 // the client sent, but CloseTryAgainLater: it is not known then what is safe. Within
 // Connect sending is put off until the connection is accepted; if that never happens
-// the error is ErrClosed.
+// the error is ErrClosed. If done ends its goroutine while the connection does what was put
+// off, the connection is closed as for a consumer's call.
 func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options ...SendOption) {
 	h := c.Hub()
 	e := Envelope{Message: m, More: c.more.Load()}
