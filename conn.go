@@ -85,7 +85,9 @@ func (c *Conn) report(what string, err error) {
 	}
 }
 
-// Address returns the connection's own address.
+// Address returns the connection's own address, which no limit on memberships counts.
+// The address of a connection that is over reaches nobody. So does one whose interest
+// the layer refused to take, which is logged.
 func (c *Conn) Address() Address {
 	to := Address{kindConn, c.ID().String()}
 	// Whoever has the address may send to it: from here on it is listened to.

@@ -123,7 +123,7 @@ type beginning struct {
 }
 
 // begin has messages flow, from where the options say.
-func (f *following) begin(ctx context.Context, options *JoinOptions) error {
+func (f *following) begin(ctx context.Context, options *JoinOptions, mine *joining) error {
 	b, err := f.start(ctx, options)
 	if err == nil && b.isNew {
 		err = f.conn().Hub().link.Introduce(ctx, f.member.topic.address(), f.deviceName(), b.at)
@@ -144,6 +144,7 @@ func (f *following) begin(ctx context.Context, options *JoinOptions) error {
 		hub.lost(b.lost)
 	}
 	if options.Joined != nil {
+		hub.joins.end(joinID{f.conn(), f.member.topic.address()}, mine, nil) // or a Join in Joined would wait for itself
 		options.Joined(b.at, b.missed)
 		// What it replied within Connect is put off, and messages follow it.
 		if f.conn().later(func() { f.conn().report("join", f.member.Begin(b.how)) }) {

@@ -33,6 +33,7 @@ type Hub struct {
 	closing chan struct{}   // closed when Close begins
 	cut     context.Context // parent of the connections' contexts: done when Close has waited long enough
 	cutOff  context.CancelFunc
+	joins   joinings
 	readers readers      // of logs, for memberships that are behind
 	missed  atomic.Int64 // messages that listeners did not get
 	trimmed atomic.Int64 // messages that were trimmed before a receiver had them

@@ -18,6 +18,9 @@ import (
 // connection is pinged after what it is sent, and the answer, which any WebSocket
 // client gives by itself, acknowledges. What was sent but not acknowledged when a
 // connection is lost is sent again to the next one. nil options are the defaults.
+//
+// Identifying as the same user again waits for the first call, and returns what that
+// does. Within Connect it is put off, as [Conn.Join] is.
 func (c *Conn) Identify(name string, options *JoinOptions) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -26,18 +29,7 @@ func (c *Conn) Identify(name string, options *JoinOptions) error {
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	if c.user != "" {
-		defer c.mu.Unlock()
-		if c.user == name {
-			return nil
-		}
-		return &Error{Conflict, "the connection is another user's"}
-	}
-	name = strings.Clone(name) // it may be a piece of a long request
-	c.user = name
-	c.mu.Unlock()
-	return c.join(User(name), opts)
+	return c.join(Address{kindUser, strings.Clone(name)}, opts) // it may be a piece of a long request
 }
 
 // JoinOptions configure [Conn.Join] and [Conn.Identify], where the address is
@@ -89,8 +81,8 @@ func (o *JoinOptions) check(to Address) (JoinOptions, error) {
 
 // Join makes the connection a member of a group or of [Everyone], from the
 // messages on that are sent after it returned, or those behind
-// [JoinOptions.After]. Joining twice is joining once, and does not wait for another
-// goroutine's Join that has not returned. nil options are the defaults. A user's
+// [JoinOptions.After]. Joining twice is joining once: the second one waits for the
+// first one, and returns what that does. nil options are the defaults. A user's
 // address is joined by [Conn.Identify].
 //
 // Within Connect joining is put off until the connection is accepted, and has the rest
@@ -114,21 +106,28 @@ func (c *Conn) Join(to Address, options *JoinOptions) error {
 	return c.join(to, opts)
 }
 
-func (c *Conn) join(to Address, options JoinOptions) error {
-	if later, err := c.laterJoin(to, func() { c.joinLater(to, options) }); later {
+func (c *Conn) join(to Address, options JoinOptions) (err error) {
+	mine, other, err := c.ask(to, func() { c.joinLater(to, options) })
+	switch {
+	case other != nil:
+		return c.await(other)
+	case mine == nil:
 		return err
 	}
-	return c.joinNow(to, &options)
+	err = internal() // where Joined panics, or ends the goroutine
+	defer func() { c.Hub().joins.end(joinID{c, to}, mine, err) }()
+	err = c.joinNow(to, &options, mine)
+	return err
 }
 
 // joinLater is joinNow for what was put off.
 func (c *Conn) joinLater(to Address, options JoinOptions) {
-	c.failed("join", guard("Joined", func() error { return c.joinNow(to, &options) }))
+	c.failed("join", guard("Joined", func() error { return c.joinNow(to, &options, nil) }))
 }
 
 // joinNow joins an address. Where a user's cannot be, the connection is nobody's
 // again.
-func (c *Conn) joinNow(to Address, options *JoinOptions) error {
+func (c *Conn) joinNow(to Address, options *JoinOptions, mine *joining) error {
 	joined := false // also when Joined panics, or ends its goroutine
 	defer func() {
 		if !joined && to.kind == kindUser {
@@ -137,14 +136,14 @@ func (c *Conn) joinNow(to Address, options *JoinOptions) error {
 			c.mu.Unlock()
 		}
 	}()
-	err := c.subscribe(to, options)
+	err := c.subscribe(to, options, mine)
 	joined = err == nil
 	return err
 }
 
 // subscribe declares the interest in an address before anything else, so that
 // whatever membership there is has it.
-func (c *Conn) subscribe(to Address, options *JoinOptions) error {
+func (c *Conn) subscribe(to Address, options *JoinOptions, mine *joining) error {
 	hub := c.Hub()
 	ctx, cancel := c.joinContext()
 	defer cancel()
@@ -165,7 +164,7 @@ func (c *Conn) subscribe(to Address, options *JoinOptions) error {
 			c.leaveNow(to, f.member)
 		}
 	}()
-	if err := f.begin(ctx, options); err != nil {
+	if err := f.begin(ctx, options, mine); err != nil {
 		return joinError(ctx, err)
 	}
 	begun = true
@@ -179,6 +178,9 @@ func joinError(ctx context.Context, err error) error {
 	}
 	return sendError(err)
 }
+
+// errLeft is told to whoever waits for a join of what was left meanwhile.
+var errLeft = &Error{Conflict, "the address was left meanwhile"}
 
 func errMemberships(limit int) error {
 	return &Error{TooLarge, fmt.Sprintf("a connection cannot join more than %d addresses", limit)}
@@ -243,6 +245,10 @@ func (c *Conn) Leave(to Address) {
 func (c *Conn) leaveNow(to Address, only *membership) {
 	c.order.Lock()
 	defer c.order.Unlock()
+	if only == nil { // who joins from now on does not wait for a join that was left
+		id := joinID{c, to}
+		c.Hub().joins.end(id, c.Hub().joins.find(id), errLeft)
+	}
 	c.mu.Lock()
 	m, _ := c.joined.find(to)
 	if m == nil || only != nil && m != only {

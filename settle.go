@@ -99,28 +99,23 @@ func (c *Conn) later(f func()) bool {
 }
 
 // laterJoin puts a join off. The limit on memberships counts what is put off, and
-// joining twice is joining once.
-func (c *Conn) laterJoin(to Address, f func()) (later bool, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// joining twice is joining once. Called with mu held.
+func (c *Conn) laterJoin(to Address, f func()) error {
 	s := c.setup
-	if s == nil {
-		return false, nil
-	}
 	if _, joins := s.joins[to]; joins {
-		return true, nil
+		return nil
 	}
 	if limit := c.handler.hub.opts.Limits.Memberships; to.kind != kindConn && len(s.joins) >= limit {
-		return true, errMemberships(limit)
+		return errMemberships(limit)
 	}
 	if c.laterLocked(putOff{do: f}); to.kind == kindConn {
-		return true, nil
+		return nil
 	}
 	if s.joins == nil {
 		s.joins = make(map[Address]struct{})
 	}
 	s.joins[to] = struct{}{}
-	return true, nil
+	return nil
 }
 
 // laterLeave puts off leaving an address whose join is put off.
