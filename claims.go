@@ -79,7 +79,7 @@ const (
 // look goes through the claims of a topic, unless the last look answers the question.
 // Called with the shard's claims locked.
 func (s *shard) look(t *topic, k *look) {
-	last := s.looks[t]
+	last := s.looks.Get(t)
 	if last.low.Epoch == k.upTo.Epoch && (last.low.Seq >= k.lowest.Seq || k.now-last.at < claimsPause) {
 		k.lowest.Seq = min(k.lowest.Seq, last.low.Seq)
 		return
@@ -92,12 +92,9 @@ func (s *shard) look(t *topic, k *look) {
 		n++
 	}
 	if n > manyClaims {
-		if s.looks == nil {
-			s.looks = make(map[*topic]looked)
-		}
-		s.looks[t] = looked{mine.lowest, k.now}
-	} else if len(s.looks) > 0 {
-		delete(s.looks, t)
+		s.looks.Set(t, looked{mine.lowest, k.now})
+	} else {
+		s.looks.Delete(t)
 	}
 	k.ended = mine.ended
 	k.lowest.Seq = min(k.lowest.Seq, mine.lowest.Seq)
@@ -107,7 +104,7 @@ func (s *shard) look(t *topic, k *look) {
 func (s *shard) forgetLook(t *topic) {
 	s.claims.Lock()
 	defer s.claims.Unlock()
-	delete(s.looks, t)
+	s.looks.Delete(t)
 }
 
 // acknowledged is Local.Acknowledged.
@@ -131,10 +128,10 @@ func (t *table) look(of Address, k *look) {
 	defer s.mu.RUnlock()
 	s.claims.Lock()
 	defer s.claims.Unlock()
-	for at := s.topics[of]; at != nil; at = at.next {
+	for at := s.topics.Get(of); at != nil; at = at.next {
 		s.look(at, k)
 	}
-	for _, l := range s.listeners[of] {
+	for _, l := range s.listeners.Get(of) {
 		if l.behind != nil {
 			k.at(l)
 		}

@@ -88,9 +88,9 @@ func (t *table) claim(f *following) {
 	s, unlock := t.claims(topic.address())
 	defer unlock()
 	f.member.List()
-	if last, ok := s.looks[topic]; ok {
+	if last, ok := s.looks.Find(topic); ok {
 		last.low.Seq = 0
-		s.looks[topic] = last
+		s.looks.Set(topic, last)
 	}
 	if f.acks() {
 		if d := s.shared(f); d != nil {
@@ -179,7 +179,7 @@ func (s *shard) other(f *following) *following {
 // device yields the connections of the same device.
 func (s *shard) device(as *following) func(func(*following) bool) {
 	return func(yield func(*following) bool) {
-		for t := s.topics[as.member.topic.address()]; t != nil; t = t.next {
+		for t := s.topics.Get(as.member.topic.address()); t != nil; t = t.next {
 			for source := range t.Followers {
 				if f := source.(*following); f.acks() && f.deviceName() == as.deviceName() && !yield(f) {
 					return

@@ -37,6 +37,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/parley-rt/parley",
 		"github.com/parley-rt/parley/internal/deflate",
 		"github.com/parley-rt/parley/internal/fault",
+		"github.com/parley-rt/parley/internal/lean",
 		"github.com/parley-rt/parley/internal/socket",
 		"github.com/gobwas/ws",
 		"github.com/gobwas/ws/internal/pool",

@@ -35,7 +35,7 @@ func Left(h *Hub) string {
 	for i := range h.table.shards {
 		s := &h.table.shards[i]
 		s.mu.RLock()
-		entries += len(s.topics) + len(s.listeners)
+		entries += s.topics.Len() + s.listeners.Len()
 		s.mu.RUnlock()
 	}
 	if n := h.live.count(); n+entries > 0 {

@@ -1,12 +1,16 @@
 package parley
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/parley-rt/parley/internal/lean"
+)
 
 // joinings are the joins under way at one hub: others who ask for the same one wait for
 // its outcome. They are no field of a Conn, which would pay for it ever after.
 type joinings struct {
 	mu sync.Mutex // guards of; locked after a connection's
-	of map[joinID]*joining
+	of lean.Map[joinID, *joining]
 }
 
 type joinID struct {
@@ -24,21 +28,18 @@ type joining struct {
 func (j *joinings) find(id joinID) *joining {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.of[id]
+	return j.of.Get(id)
 }
 
 // begin adds a join, unless it is under way: then it returns the other one.
 func (j *joinings) begin(id joinID) (mine, other *joining) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if other = j.of[id]; other != nil {
+	if other = j.of.Get(id); other != nil {
 		return nil, other
 	}
-	if j.of == nil {
-		j.of = make(map[joinID]*joining)
-	}
 	mine = &joining{done: make(chan struct{})}
-	j.of[id] = mine
+	j.of.Set(id, mine)
 	return mine, nil
 }
 
@@ -46,13 +47,10 @@ func (j *joinings) begin(id joinID) (mine, other *joining) {
 func (j *joinings) end(id joinID, of *joining, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if found := j.of[id]; found != nil && found == of {
-		delete(j.of, id)
+	if found := j.of.Get(id); found != nil && found == of {
+		j.of.Delete(id)
 		found.err = err
 		close(found.done)
-	}
-	if len(j.of) == 0 {
-		j.of = nil // maps do not shrink
 	}
 }
 

@@ -69,7 +69,7 @@ func TestMemoryPlaces(t *testing.T) {
 		for i := range 500 { // each looks at one log of its shard
 			mustAppend(t, link, Group(fmt.Sprint(i%100)), "other")
 		}
-		if l.shard(to).logs[to] != nil {
+		if l.shard(to).logs.Get(to) != nil {
 			t.Error("a log is not forgotten though all of it is too old")
 		}
 		head, err := link.Head(t.Context(), to)

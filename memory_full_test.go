@@ -20,7 +20,7 @@ func checkUsed(t testing.TB, l *MemoryLayer) (used int64, logs int) {
 	for i := range l.shards {
 		s := &l.shards[i]
 		s.mu.Lock()
-		for _, log := range s.logs {
+		for _, log := range s.logs.All {
 			used += log.cost()
 			for i := range log.count {
 				used += log.at(i).cost()
@@ -32,10 +32,10 @@ func checkUsed(t testing.TB, l *MemoryLayer) (used int64, logs int) {
 		for k := s.keys.first; k != nil; k = k.next {
 			used += k.cost()
 		}
-		if len(s.logs) != len(s.order) {
-			t.Errorf("a shard has %d logs, and %d to sweep", len(s.logs), len(s.order))
+		if s.logs.Len() != len(s.order) {
+			t.Errorf("a shard has %d logs, and %d to sweep", s.logs.Len(), len(s.order))
 		}
-		logs += len(s.logs)
+		logs += s.logs.Len()
 		s.mu.Unlock()
 	}
 	if got := l.used.Load(); got != used {

@@ -69,7 +69,7 @@ func (s *memoryShard) repeated(p *memoryPost, now int64) bool {
 // returns errMemoryFull, or errInboxFull. It gives the message its place. The caller
 // holds mu.
 func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error {
-	log, cost := s.logs[p.To], int64(0)
+	log, cost := s.logs.Get(p.To), int64(0)
 	if log == nil {
 		log = s.newLog(p.To, retention)
 		cost = log.cost()

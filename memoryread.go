@@ -9,7 +9,7 @@ func (m *memoryLink) Head(_ context.Context, of Address) (Cursor, error) {
 	s := m.layer.shard(of)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.head(s.logs[of]), m.check()
+	return s.head(s.logs.Get(of)), m.check()
 }
 
 func (m *memoryLink) ReadAfter(_ context.Context, of Address, after Cursor, limit PageLimit) (Page, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/parley-rt/parley/internal/lean"
 )
 
 // memoryShard holds the logs of some addresses, and hands over what is appended
@@ -13,7 +15,7 @@ type memoryShard struct {
 	layer *MemoryLayer
 
 	mu    sync.Mutex // guards all that follows, except run's own
-	logs  map[Address]*memoryLog
+	logs  lean.Map[Address, *memoryLog]
 	order []*memoryLog // the same, in no order: sweeping goes through them
 	hand  int          // the next of order to look at
 	floor uint64       // the furthest head of a log that was forgotten: new ones begin there, so that no place comes back
@@ -144,7 +146,7 @@ func (s *memoryShard) flush(passed *sync.WaitGroup) {
 // find returns the log of an address, nil where there is none, without what is
 // too old. The caller holds mu.
 func (s *memoryShard) find(of Address, now int64) *memoryLog {
-	log := s.logs[of]
+	log := s.logs.Get(of)
 	if log != nil {
 		s.layer.reserve(-log.expire(now))
 	}
@@ -153,13 +155,10 @@ func (s *memoryShard) find(of Address, now int64) *memoryLog {
 
 // add makes a log one of the shard's, if it is not yet. The caller holds mu.
 func (s *memoryShard) add(log *memoryLog) {
-	if s.logs[log.address] == log {
+	if s.logs.Get(log.address) == log {
 		return
 	}
-	if s.logs == nil {
-		s.logs = make(map[Address]*memoryLog)
-	}
-	s.logs[log.address] = log
+	s.logs.Set(log.address, log)
 	s.order = append(s.order, log)
 }
 
@@ -184,12 +183,12 @@ func (s *memoryShard) forget(i int, now int64) bool {
 	}
 	s.floor = max(s.floor, log.head)
 	s.layer.reserve(-log.cost())
-	delete(s.logs, log.address)
+	s.logs.Delete(log.address)
 	last := len(s.order) - 1
 	s.order[i], s.order[last] = s.order[last], nil
 	s.order = s.order[:last]
-	if last == 0 {
-		s.logs, s.order = nil, nil // maps don't shrink
+	if cap(s.order) >= 64 && last <= cap(s.order)/4 {
+		s.order = append(make([]*memoryLog, 0, 2*last), s.order...)
 	}
 	return true
 }

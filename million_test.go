@@ -70,3 +70,28 @@ func heap() int {
 type noSocket struct{ net.Conn }
 
 func (noSocket) Close() error { return nil }
+
+// TestStressMillionReleased makes and releases as many topics: the table keeps nothing
+// of them.
+func TestStressMillionReleased(t *testing.T) {
+	const users = 1_000_000
+	table, p := newTable(), newProto(Base{})
+	before := heap()
+	topics := make([]*topic, users)
+	for i := range topics {
+		topics[i] = table.hold(User(userName(i)), p)
+	}
+	full := heap() - before
+	for _, held := range topics[:users-users/1000] {
+		table.release(held)
+	}
+	topics = topics[users-users/1000:]
+	topics = append(make([]*topic, 0, len(topics)), topics...)
+	left := heap() - before
+	t.Logf("%d topics took %d MiB, and %d of them take %d MiB", users, full>>20, len(topics), left>>20)
+	if left > full/100 {
+		t.Errorf("of %d bytes %d are left", full, left)
+	}
+	runtime.KeepAlive(topics)
+	runtime.KeepAlive(table)
+}

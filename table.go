@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/parley-rt/parley/internal/lean"
 	"github.com/parley-rt/parley/internal/socket"
 )
 
@@ -16,11 +17,11 @@ type table struct {
 
 type shard struct {
 	mu        sync.RWMutex // guards the maps, and the topics' refs and next
-	topics    map[Address]*topic
-	listeners map[Address][]*listener // a list is replaced, never changed
+	topics    lean.Map[Address, *topic]
+	listeners lean.Map[Address, []*listener] // a list is replaced, never changed
 
-	claims sync.Mutex        // guards the topics' lists of followers, their claims and devices, and looks; locked after mu
-	looks  map[*topic]looked // of topics with many claims
+	claims sync.Mutex               // guards the topics' lists of followers, their claims and devices, and looks; locked after mu
+	looks  lean.Map[*topic, looked] // of topics with many claims
 }
 
 // topic is the members of an address whose messages are encoded alike. It is in
@@ -37,12 +38,7 @@ type topic struct {
 func (t *topic) address() Address { return Address{t.kind, t.name} }
 
 func newTable() *table {
-	t := &table{seed: maphash.MakeSeed()}
-	for i := range t.shards {
-		t.shards[i].topics = make(map[Address]*topic)
-		t.shards[i].listeners = make(map[Address][]*listener)
-	}
-	return t
+	return &table{seed: maphash.MakeSeed()}
 }
 
 func (t *table) shard(of Address) *shard {
@@ -55,10 +51,10 @@ func (t *table) lookup(of Address, topics []*topic) ([]*topic, []*listener) {
 	s := t.shard(of)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for at := s.topics[of]; at != nil; at = at.next {
+	for at := s.topics.Get(of); at != nil; at = at.next {
 		topics = append(topics, at)
 	}
-	return topics, s.listeners[of]
+	return topics, s.listeners.Get(of)
 }
 
 // all returns every topic and every listener that there is when its shard is
@@ -67,12 +63,12 @@ func (t *table) all() (topics []*topic, listeners []*listener) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
-		for _, at := range s.topics {
+		for _, at := range s.topics.All {
 			for ; at != nil; at = at.next {
 				topics = append(topics, at)
 			}
 		}
-		for _, some := range s.listeners {
+		for _, some := range s.listeners.All {
 			listeners = append(listeners, some...)
 		}
 		s.mu.RUnlock()
@@ -85,7 +81,7 @@ func (t *table) joined(of Address) bool {
 	s := t.shard(of)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.topics[of] != nil
+	return s.topics.Get(of) != nil
 }
 
 // hold returns the topic of an address for one kind of consumer, and keeps it
@@ -94,14 +90,14 @@ func (t *table) hold(of Address, p *proto) *topic {
 	s := t.shard(of)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := s.topics[of]
+	first := s.topics.Get(of)
 	at := first
 	for at != nil && at.proto != p {
 		at = at.next
 	}
 	if at == nil {
 		at = &topic{kind: of.kind, name: of.name, proto: p, next: first}
-		s.topics[of] = at
+		s.topics.Set(of, at)
 	}
 	at.refs++
 	return at
@@ -116,16 +112,16 @@ func (t *table) release(held *topic) {
 		return
 	}
 	s.forgetLook(held)
-	if s.topics[of] != held {
-		at := s.topics[of]
+	if s.topics.Get(of) != held {
+		at := s.topics.Get(of)
 		for at.next != held {
 			at = at.next
 		}
 		at.next = held.next
 	} else if held.next != nil {
-		s.topics[of] = held.next
+		s.topics.Set(of, held.next)
 	} else {
-		delete(s.topics, of)
+		s.topics.Delete(of)
 	}
 }
 
@@ -135,10 +131,10 @@ func (t *table) listen(of Address, l *listener) (stop func()) {
 	change := func(f func([]*listener) []*listener) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if list := f(slices.Clone(s.listeners[of])); len(list) > 0 {
-			s.listeners[of] = list
+		if list := f(slices.Clone(s.listeners.Get(of))); len(list) > 0 {
+			s.listeners.Set(of, list)
 		} else {
-			delete(s.listeners, of)
+			s.listeners.Delete(of)
 		}
 	}
 	change(func(list []*listener) []*listener { return append(list, l) })

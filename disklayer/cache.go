@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/parley-rt/parley"
+	"github.com/parley-rt/parley/internal/lean"
 )
 
 // logCache holds the logs in use. Those that nobody has pinned are forgotten,
@@ -13,13 +14,13 @@ type logCache struct {
 	limit int64
 
 	mu     sync.Mutex // guards what follows, and some fields of the logs
-	logs   map[parley.Address]*logState
+	logs   lean.Map[parley.Address, *logState]
 	weight int64
 	ring   logState // its newer is the oldest, its older the newest
 }
 
 func (c *logCache) init(limit int64) {
-	c.limit, c.logs = limit, map[parley.Address]*logState{}
+	c.limit = limit
 	c.ring.newer, c.ring.older = &c.ring, &c.ring
 }
 
@@ -28,10 +29,10 @@ func (c *logCache) init(limit int64) {
 func (c *logCache) pin(a parley.Address) *logState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.logs[a]
+	l := c.logs.Get(a)
 	if l == nil {
 		l = &logState{addr: cloneAddress(a), weight: stateWeight}
-		c.logs[l.addr] = l
+		c.logs.Set(l.addr, l)
 		c.weight += l.weight
 		c.evictLocked()
 	} else {
@@ -72,7 +73,7 @@ func (c *logCache) peek(a parley.Address) (head uint64, ok bool) {
 func (c *logCache) find(a parley.Address) *logState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.logs[a]
+	return c.logs.Get(a)
 }
 
 // linkLocked makes l the newest.
@@ -90,7 +91,7 @@ func (c *logCache) evictLocked() {
 		next := l.newer
 		if l.pins == 0 {
 			l.unlink()
-			delete(c.logs, l.addr)
+			c.logs.Delete(l.addr)
 			c.weight -= l.weight
 		}
 		l = next
