@@ -135,7 +135,7 @@ func TestSettleBoundsReplies(t *testing.T) {
 			close(goOn)
 			w.accepted()
 			for i := range 9 {
-				w.expectMessage(inWords(opText, []byte(fmt.Sprintf("%-1000d", i))))
+				w.expectMessage(inWords(opText, fmt.Appendf(nil, "%-1000d", i)))
 			}
 			if s := hub.Stats(); slow == parley.DropSlow && s.SlowDropped != 91 || slow == parley.CloseSlow && s.SlowClosed != 1 {
 				t.Errorf("counted %+v", s)

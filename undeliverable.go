@@ -1,5 +1,7 @@
 package parley
 
+import "slices"
+
 import "sync"
 
 // undeliverable are the kept messages that could not be encoded most recently. Every
@@ -24,10 +26,8 @@ const maxUndeliverable = 64
 func (u *undeliverable) isNew(p logPlace) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, known := range u.recent {
-		if known == p {
-			return false
-		}
+	if slices.Contains(u.recent, p) {
+		return false
 	}
 	if len(u.recent) < maxUndeliverable {
 		u.recent = append(u.recent, p)

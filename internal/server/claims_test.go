@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -206,15 +207,19 @@ func readText(t *testing.T, conn net.Conn) string {
 		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		f, err := ws.ReadFrame(conn)
-		if err != nil {
+		h, err := ws.ReadHeader(conn)
+		if err != nil || h.Length > 1<<20 {
+			t.Fatalf("a frame of %d bytes, %v", h.Length, err)
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(conn, payload); err != nil {
 			t.Fatal(err)
 		}
-		switch f.Header.OpCode {
+		switch h.OpCode {
 		case ws.OpText:
-			return string(f.Payload)
+			return string(payload)
 		case ws.OpClose:
-			t.Fatalf("closed: %q", f.Payload)
+			t.Fatalf("closed: %q", payload)
 		}
 	}
 }
