@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/parley-rt/parley"
@@ -212,14 +213,28 @@ func (c *cursors) forgetStored(of parley.Address) {
 // flushCursors writes the moves. They are synced, once for all of them: what is
 // not stays in this process for as long as nothing is appended.
 func (s *store) flushCursors() error {
+	_, err := s.flushTimed()
+	return err
+}
+
+// flushTimed is flushCursors that returns how long a processor was at work, not what
+// the disk took.
+func (s *store) flushTimed() (work time.Duration, err error) {
 	s.cursors.flushing.Lock()
 	defer s.cursors.flushing.Unlock()
+	began := time.Now()
 	change, err := s.cursorChanges()
 	defer s.cursors.written()
+	work = time.Since(began)
 	if err != nil || change == nil {
-		return err
+		return work, err
 	}
-	return s.run(true, change)
+	err = s.run(true, func(b *pebble.Batch) {
+		began := time.Now()
+		change(b)
+		work += time.Since(began)
+	})
+	return work, err
 }
 
 // cursorChanges returns how the moves are written, nil where there are none.

@@ -20,7 +20,7 @@ import (
 // Medians are told: messages a second, and processor time for each, as ratios.
 func BenchmarkCursorWrites(b *testing.B) {
 	for _, inboxes := range []int{1000, 10_000} {
-		for _, every := range []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second} {
+		for _, every := range []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second} {
 			b.Run(fmt.Sprintf("%d/%v", inboxes, every), func(b *testing.B) {
 				with, without := acknowledging(b, inboxes, every), acknowledging(b, inboxes, time.Hour)
 				var rates, costs, all []float64

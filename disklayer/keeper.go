@@ -113,8 +113,8 @@ func (s *store) housekeeping(err error) {
 	}
 }
 
-// savePace is how many times longer than writing cursors took the next pause is, at
-// least: it takes a tenth of a processor at most.
+// savePace is how many times longer than the work of writing cursors the next pause
+// is, at least: it takes a tenth of a processor at most.
 const savePace = 9
 
 // saveLoop writes cursors.
@@ -130,9 +130,9 @@ func (s *store) saveLoop() {
 		case <-s.keeper.save:
 		case <-pause.C:
 		}
-		began := time.Now()
-		s.housekeeping(s.flushCursors())
-		pause.Reset(max(s.cfg.saveEvery, savePace*time.Since(began)))
+		work, err := s.flushTimed()
+		s.housekeeping(err)
+		pause.Reset(max(s.cfg.saveEvery, savePace*work))
 	}
 }
 
