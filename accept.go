@@ -72,7 +72,6 @@ func (h *handler) connect(ctx context.Context, c *Conn) *failure {
 // accept has the engine take the connection. Settling is the first of its events.
 func (c *Conn) accept(nc net.Conn, early, response []byte) {
 	hub := c.handler.hub
-	c.settleBy()
 	c.mu.Lock()
 	c.work = works.Get().(*work) // events wait for the runner that starts below
 	c.push(event{kind: eventSettle, data: early})
@@ -84,6 +83,7 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 		c.abandon()
 		return
 	}
+	c.settleBy()
 	hub.runners.start(c)
 }
 
