@@ -28,7 +28,7 @@ func PinSelf(core int) error {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := setCore(core); err != nil {
+	if err := setCores(core); err != nil {
 		return err
 	}
 	env := append(os.Environ(), pinnedMark+"=1", "GOMAXPROCS=1")
@@ -51,18 +51,16 @@ func RaiseFileLimit() error {
 	return nil
 }
 
-// onCore runs start on a thread that is bound to core, so that a process started by it is too.
+// onCore runs start on a thread that is bound to core, so that a process started by it is too. Unpinned is all cores, also where this
+// program is bound to one.
 func onCore(core int, start func() error) error {
-	if core == Unpinned {
-		return start()
-	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		return fmt.Errorf("read affinity: %w", err)
 	}
-	if err := setCore(core); err != nil {
+	if err := setCores(core); err != nil {
 		return err
 	}
 	err := start()
@@ -72,9 +70,16 @@ func onCore(core int, start func() error) error {
 	return err
 }
 
-func setCore(core int) error {
+// setCores binds the thread to core, or to none of them.
+func setCores(core int) error {
 	var set unix.CPUSet
-	set.Set(core)
+	if core == Unpinned {
+		for i := range Cores() {
+			set.Set(i)
+		}
+	} else {
+		set.Set(core)
+	}
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return fmt.Errorf("pin to core %d: %w", core, err)
 	}

@@ -1,11 +1,15 @@
 package proc_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/parley-rt/parley/bench/internal/proc"
 )
@@ -58,6 +62,26 @@ func TestStartTellsWhatAServerThatEndedSaid(t *testing.T) {
 	command := proc.Command{Path: "/bin/sh", Args: []string{"-c", "echo no room >&2; exit 1"}, Dir: t.TempDir()}
 	if _, err := proc.Start(t.Context(), command, addr, proc.Unpinned); err == nil || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnpinnedServerHasAllCores starts one from a thread that is bound to a core.
+func TestUnpinnedServerHasAllCores(t *testing.T) {
+	t.Parallel()
+	if runtime.NumCPU() < 2 {
+		t.Skip("there is one core")
+	}
+	runtime.LockOSThread() // and never unlocked: the thread ends with the test
+	var set unix.CPUSet
+	set.Set(0)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.MustParseAddrPort("127.0.0.1:1")
+	command := proc.Command{Path: "/bin/sh", Args: []string{"-c", "echo cores: $(nproc) >&2; exit 1"}, Dir: t.TempDir()}
+	_, err := proc.Start(t.Context(), command, addr, proc.Unpinned)
+	if want := fmt.Sprintf("cores: %d", runtime.NumCPU()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
