@@ -234,7 +234,9 @@ func (c *Conn) joinContext() (context.Context, context.CancelFunc) {
 	if !settles {
 		return c.Context(), func() {}
 	}
-	return context.WithDeadline(c.Context(), deadline)
+	// Not of the connection's context, which costs a connection from the first question
+	// for its end.
+	return context.WithDeadline(c.Hub().cut, deadline)
 }
 
 // failed closes a connection for which something that was put off failed: there is
