@@ -74,7 +74,8 @@ func (c *Conn) accept(nc net.Conn, early, response []byte) {
 	hub := c.handler.hub
 	c.mu.Lock()
 	c.work = works.Get().(*work) // events wait for the runner that starts below
-	c.push(event{kind: eventSettle, data: early})
+	c.setup.early = early
+	c.push(event{kind: eventSettle})
 	c.mu.Unlock()
 	if err := hub.engine.Open(&c.sock, nc, response, (*events)(c)); err != nil {
 		if !errors.Is(err, socket.ErrClosed) {

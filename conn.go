@@ -86,12 +86,12 @@ func (c *Conn) report(what string, err error) {
 }
 
 // Address returns the connection's own address, which no limit on memberships counts.
-// The address of a connection that is over reaches nobody. So does one whose interest
-// the layer refused to take, which is logged.
+// The address of a connection that is over reaches nobody. Where the layer refuses the
+// interest in it, the connection is closed with the close code of the error.
 func (c *Conn) Address() Address {
 	to := Address{kindConn, c.ID().String()}
 	// Whoever has the address may send to it: from here on it is listened to.
-	c.report("address", c.join(to, JoinOptions{}))
+	c.failed("address", judge(c.join(to, JoinOptions{})))
 	return to
 }
 
@@ -100,7 +100,7 @@ func (c *Conn) Address() Address {
 // its connection leaves together, at most a millisecond later.
 //
 // Within Connect the message is put off until the connection is accepted, and nil says
-// no more than that. Send does not wait then. It fails with the code [Unavailable]
+// no more than that: a message that cannot be kept now, or is too large, is refused. Send does not wait then. It fails with the code [Unavailable]
 // where more is put off than [Limits.SendsInFlight] messages, or
 // [Limits.SendQueueBytes]. Where sending fails later the connection is closed with the
 // close code of the error's code. [Conn.SendAsync] tells what became of a message.
@@ -177,7 +177,7 @@ func (c *Conn) shut(code uint16, reason string) {
 	c.closing = true
 	resume := c.paused // or the peer's close frame would not be read
 	c.paused = false
-	later := c.laterLocked(putOff{do: send})
+	later := c.laterClose(send)
 	c.mu.Unlock()
 	if later {
 		return

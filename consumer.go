@@ -10,9 +10,17 @@ package parley
 type Consumer interface {
 	// Connect is called during the handshake. An error refuses the connection
 	// before the upgrade: an [*Error] with the HTTP status of its code, any
-	// other with 500. What Connect joins, identifies and sends takes effect,
-	// in order, once the connection is accepted; what it replies counts
-	// against [Limits.SendQueueBytes] until then.
+	// other with 500.
+	//
+	// What Connect joins, sends and replies is put off. Each call tells at once what is
+	// known by then: a wrong address, a limit, a message that cannot be kept. All is done
+	// after Connect returned nil, in order, before any other call, and before the client
+	// sees that it is connected. Where Connect refuses, nothing is.
+	//
+	// Where something that was put off fails later, the connection is closed with the
+	// close code of the error, which Disconnect is told; an error of [Conn.SendAsync],
+	// its done alone. Connect and what it asked for may take [Limits.HandshakeTimeout].
+	// Beyond, the close code is 1013, and the rest is not done.
 	Connect(c *Conn) error
 
 	// Receive is called for each message. An error closes the connection: an

@@ -52,3 +52,10 @@ func NewPortableHub(options *Options) *Hub {
 	cfg.Portable = true
 	return newHub(opts, cfg)
 }
+
+// PutOff returns how many calls wait until a connection is accepted.
+func PutOff(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.setup.then)
+}

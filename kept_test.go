@@ -3,6 +3,7 @@ package parley_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/parley-rt/parley"
@@ -21,6 +22,7 @@ type meddling struct {
 	readAfter func(ctx context.Context, of parley.Address, after parley.Cursor, limit parley.PageLimit, link parley.Link) (parley.Page, error)
 	subscribe func(to parley.Address, count int) error
 	close     func()
+	health    atomic.Pointer[parley.Error] // nil for the layer's
 }
 
 type meddlingLink struct {
@@ -63,6 +65,13 @@ func (l *meddlingLink) Unsubscribe(to parley.Address) {
 		_ = l.by.subscribe(to, -1)
 	}
 	l.Link.Unsubscribe(to)
+}
+
+func (l *meddlingLink) Health() error {
+	if err := l.by.health.Load(); err != nil {
+		return err
+	}
+	return l.Link.Health()
 }
 
 func (l *meddlingLink) Close() error {

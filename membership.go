@@ -1,6 +1,9 @@
 package parley
 
-import "github.com/parley-rt/parley/internal/socket"
+import (
+	"github.com/parley-rt/parley/internal/lean"
+	"github.com/parley-rt/parley/internal/socket"
+)
 
 // membership is a connection's in one address.
 type membership struct {
@@ -12,7 +15,7 @@ type membership struct {
 // memberships are those of one connection: a list while they are few, then a map.
 type memberships struct {
 	few  *membership
-	many map[Address]*membership
+	many *lean.Map[Address, *membership]
 }
 
 // maxFew is how many memberships are a list.
@@ -22,7 +25,7 @@ const maxFew = 8
 // many there are.
 func (ms *memberships) find(of Address) (found *membership, n int) {
 	if ms.many != nil {
-		return ms.many[of], len(ms.many)
+		return ms.many.Get(of), ms.many.Len()
 	}
 	for m := ms.few; m != nil; m = m.next {
 		if m.topic.kind == of.kind && m.topic.name == of.name {
@@ -36,15 +39,15 @@ func (ms *memberships) find(of Address) (found *membership, n int) {
 // add adds m, the n-th from 0.
 func (ms *memberships) add(m *membership, n int) {
 	if ms.many == nil && n >= maxFew {
-		ms.many = make(map[Address]*membership, 2*maxFew)
+		ms.many = new(lean.Map[Address, *membership])
 		for at := ms.few; at != nil; {
-			ms.many[at.topic.address()] = at
+			ms.many.Set(at.topic.address(), at)
 			at, at.next = at.next, nil
 		}
 		ms.few = nil
 	}
 	if ms.many != nil {
-		ms.many[m.topic.address()] = m
+		ms.many.Set(m.topic.address(), m)
 		return
 	}
 	m.next = ms.few
@@ -53,7 +56,7 @@ func (ms *memberships) add(m *membership, n int) {
 
 func (ms *memberships) remove(m *membership) {
 	if ms.many != nil {
-		delete(ms.many, m.topic.address())
+		ms.many.Delete(m.topic.address())
 		return
 	}
 	at := &ms.few
@@ -70,7 +73,10 @@ func (ms *memberships) all(yield func(*membership) bool) {
 			return
 		}
 	}
-	for _, m := range ms.many {
+	if ms.many == nil {
+		return
+	}
+	for _, m := range ms.many.All {
 		if !yield(m) {
 			return
 		}

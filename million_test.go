@@ -95,3 +95,27 @@ func TestStressMillionReleased(t *testing.T) {
 	runtime.KeepAlive(topics)
 	runtime.KeepAlive(table)
 }
+
+// TestMembershipsReleased joins and leaves many addresses: the connection keeps next to
+// nothing of them.
+func TestMembershipsReleased(t *testing.T) {
+	const n = 10_000
+	var ms memberships
+	all := make([]*membership, n)
+	for i := range all {
+		all[i] = &membership{topic: &topic{name: userName(i), kind: kindUser}}
+	}
+	before := heap()
+	for i, m := range all {
+		ms.add(m, i)
+	}
+	full := heap() - before
+	for _, m := range all[:n-10] {
+		ms.remove(m)
+	}
+	if left := heap() - before; left > full/20 {
+		t.Errorf("of %d bytes %d are left", full, left)
+	}
+	runtime.KeepAlive(&ms)
+	runtime.KeepAlive(all)
+}

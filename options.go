@@ -84,7 +84,7 @@ type Limits struct {
 	Memberships    int // addresses that one connection may be a member of. Default 1000
 	SendsInFlight  int // kept messages that SendAsync of one connection has on their way before it waits; that of the program, 16 times as many. Default 256
 
-	HandshakeTimeout time.Duration // the time Connect may take. Default 10 s
+	HandshakeTimeout time.Duration // the time Connect, and what it asked for, may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection; over TLS, one of 16 KiB that takes longer. Default 10 s
 	ReceiveGrace     time.Duration // the time a message may take to arrive, besides its bytes at ReceiveRate; beyond it, close code 1008. Default 10 s
 	ReceiveRate      int           // bytes a second at which a message that was begun must arrive. Default 256

@@ -59,7 +59,7 @@ func (c *Conn) handle(ev *event) {
 	closing := c.begin(ev)
 	switch ev.kind {
 	case eventSettle:
-		c.settle(ev.data)
+		c.settle()
 	case eventReceive:
 		if !closing {
 			c.call("Receive", func() error { return c.receive(ev) })

@@ -65,10 +65,23 @@ func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options 
 // sendLater puts off what is sent within Connect. lost is called where the connection
 // is never accepted, if it is not nil.
 func (c *Conn) sendLater(e Envelope, kept bool, done func(Sent, error), lost func()) (later bool, err error) {
+	if kept {
+		if err := c.Hub().canKeep(&e); err != nil {
+			return true, err
+		}
+	}
 	send := func() { c.Hub().sendAsync(c, &e, kept, done) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.laterMessage(putOff{do: send, lost: lost, bytes: len(e.Data), sends: true})
+}
+
+// canKeep returns why a message cannot be kept, as far as that is known now.
+func (h *Hub) canKeep(e *Envelope) error {
+	if int64(len(e.Data)) > h.keep.find(e.To).Bytes {
+		return &Error{TooLarge, "the message is larger than what is kept of its address"}
+	}
+	return h.link.Health()
 }
 
 // sendAsync sends on behalf of a connection, or the program, where it is nil.

@@ -18,10 +18,15 @@ type setup struct {
 	request  *http.Request // during Connect
 	deadline time.Time     // of the handshake
 	late     *time.Timer   // ends a connection that does not settle in time
+	early    []byte        // what the client sent behind its handshake
+	answered bool          // the handshake is
 	then     []putOff
 	bytes    int                  // of then
 	sends    int                  // messages in then
 	joins    map[Address]struct{} // put off and not left again, but for the connection's own
+	asked    int                  // joins that were put off, also those that were left
+	own      bool                 // joining the connection's own address was
+	closes   bool                 // a close frame was
 }
 
 // putOff is what is done once the connection is settled.
@@ -86,9 +91,19 @@ func (c *Conn) laterReply(frame []byte) (later bool, err error) {
 	default:
 		hub.engine.Stats().SlowClosed.Add(1)
 		c.closing = true
-		c.laterLocked(putOff{do: func() { c.report("close", c.sock.Close(uint16(CloseNoProgress), "too slow")) }})
+		c.laterClose(func() { c.report("close", c.sock.Close(uint16(CloseNoProgress), "too slow")) })
 	}
 	return true, nil
+}
+
+// laterClose puts a close frame off: the first one counts. Called with mu held.
+func (c *Conn) laterClose(send func()) bool {
+	s := c.setup
+	if s != nil && !s.closes {
+		s.closes = true
+		c.laterLocked(putOff{do: send})
+	}
+	return s != nil
 }
 
 // later puts f off, unless the connection is accepted.
@@ -99,22 +114,28 @@ func (c *Conn) later(f func()) bool {
 }
 
 // laterJoin puts a join off. The limit on memberships counts what is put off, and
-// joining twice is joining once. Called with mu held.
+// joining twice is joining once. Twice as many may be put off where some are left again.
+// Called with mu held.
 func (c *Conn) laterJoin(to Address, f func()) error {
-	s := c.setup
+	s, limit := c.setup, c.handler.hub.opts.Limits.Memberships
+	if to.kind == kindConn {
+		if !s.own {
+			s.own = c.laterLocked(putOff{do: f})
+		}
+		return nil
+	}
 	if _, joins := s.joins[to]; joins {
 		return nil
 	}
-	if limit := c.handler.hub.opts.Limits.Memberships; to.kind != kindConn && len(s.joins) >= limit {
+	if len(s.joins) >= limit || s.asked >= 2*limit {
 		return errMemberships(limit)
-	}
-	if c.laterLocked(putOff{do: f}); to.kind == kindConn {
-		return nil
 	}
 	if s.joins == nil {
 		s.joins = make(map[Address]struct{})
 	}
 	s.joins[to] = struct{}{}
+	s.asked++
+	c.laterLocked(putOff{do: f})
 	return nil
 }
 
@@ -141,17 +162,12 @@ func (c *Conn) settling() bool {
 
 // settle does what was put off, answers the handshake, and has the connection read.
 // Where a callback ends its goroutine the connection is closed as for a panic.
-func (c *Conn) settle(early []byte) {
-	defer c.start(early)
-	c.settleAll()
-}
-
-func (c *Conn) settleAll() {
+func (c *Conn) settle() {
 	returned := false
 	defer func() {
 		if !returned {
 			c.fail(internal())
-			c.settleAll()
+			c.settle()
 		}
 	}()
 	for c.settleOne() {
@@ -160,14 +176,23 @@ func (c *Conn) settleAll() {
 }
 
 // settleOne does the first of what was put off, and reports whether there was any.
-// What others ask for meanwhile waits its turn.
+// What others ask for meanwhile waits its turn. What is not begun when the handshake's
+// time is over, is not done.
 func (c *Conn) settleOne() bool {
+	late := c.isLate()
+	if late {
+		c.tooLate()
+	}
 	c.mu.Lock()
 	s := c.setup
 	if len(s.then) == 0 {
 		s.late.Stop()
 		c.setup = nil
+		answers := s.answer()
 		c.mu.Unlock()
+		if answers {
+			c.start(s.early)
+		}
 		return false
 	}
 	p := s.then[0]
@@ -178,8 +203,26 @@ func (c *Conn) settleOne() bool {
 		s.sends--
 	}
 	c.mu.Unlock()
-	p.do()
+	if !late {
+		p.do()
+	} else if p.lost != nil {
+		p.lost()
+	}
 	return true
+}
+
+func (c *Conn) isLate() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !time.Now().Before(c.setup.deadline)
+}
+
+// answer reports whether the handshake is to be answered, which it is once. Called with
+// mu held.
+func (s *setup) answer() bool {
+	answers := !s.answered
+	s.answered = true
+	return answers
 }
 
 // start answers the handshake, and has the connection read.
@@ -208,15 +251,16 @@ const settleGrace = 200 * time.Millisecond
 // tooLate closes a connection that did not settle.
 func (c *Conn) tooLate() {
 	c.mu.Lock()
-	settles := c.setup != nil && !c.over
-	c.closing = c.closing || settles
+	s := c.setup
+	answers := s != nil && s.answer()
+	c.closing = c.closing || answers
 	c.mu.Unlock()
-	if !settles {
+	if !answers {
 		return
 	}
 	c.handler.hub.log.Error("parley: a connection did not settle in time: the layer hangs, or Joined does", "conn", c.ID())
-	c.report("accept", c.sock.Accept())
 	c.report("close", c.sock.Close(uint16(CloseTryAgainLater), errLate.Message))
+	c.start(s.early)
 }
 
 // errLate is of a handshake that took too long.

@@ -206,26 +206,131 @@ func TestSettleTellsAtOnce(t *testing.T) {
 	}
 }
 
-// TestSettleFails has what Connect sent fail later: the connection ends with the code
-// of the error.
+// TestSettleFails has what Connect sent fail later: for Send the connection ends with the
+// code of the error, of SendAsync only done is told.
 func TestSettleFails(t *testing.T) {
 	t.Parallel()
-	onAll(t, engines, func(t *testing.T, k kind) {
-		hub := k.hub(t, &parley.Options{Keep: []parley.KeepRule{{Pattern: "user:*", Bytes: 10}}})
-		ended := make(chan parley.CloseCode, 1)
-		s := newSite(t, k.transport, hub, func() parley.Consumer {
-			return consumer{
-				connect:    func(c *parley.Conn) error { return c.Send(c.Context(), bob, parley.Text("more than ten bytes")) },
-				disconnect: func(_ *parley.Conn, code parley.CloseCode) { ended <- code },
-			}
+	for name, outage := range outages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onAll(t, engines, func(t *testing.T, k kind) {
+				hub := k.hub(t, &parley.Options{Layer: &meddling{
+					append: func(_ context.Context, _ parley.Envelope, done func(parley.Sent, error), _ parley.Link) error {
+						go done(parley.Sent{}, outage.err)
+						return nil
+					},
+				}})
+				ended, told := make(chan parley.CloseCode, 2), make(chan error, 1)
+				s := newSite(t, k.transport, hub, func() parley.Consumer {
+					return consumer{
+						connect: func(c *parley.Conn) error {
+							if c.Request().Header.Get("X-Async") == "" {
+								return c.Send(c.Context(), bob, parley.Text("a"))
+							}
+							c.SendAsync(bob, parley.Text("a"), func(_ parley.Sent, err error) { told <- err })
+							return nil
+						},
+						disconnect: func(_ *parley.Conn, code parley.CloseCode) { ended <- code },
+					}
+				})
+				w := s.open(t)
+				w.expect(outage.code)
+				w.send(closing(1000, ""))
+				if got := fmt.Sprintf("close %d", await(t, ended, "Disconnect")); got != outage.code {
+					t.Errorf("Disconnect got %s, want %s", got, outage.code)
+				}
+				async := s.connect(t)
+				async.send(request(map[string]string{"X-Async": "yes"}))
+				async.accepted()
+				if err := await(t, told, "done"); err != outage.err {
+					t.Errorf("done got %v", err)
+				}
+				async.quiet()
+			})
 		})
-		w := s.open(t)
-		w.expect("close 1009")
-		w.send(closing(1009, ""))
-		if code := await(t, ended, "Disconnect"); code != parley.CloseTooLarge {
-			t.Errorf("Disconnect got %v", code)
+	}
+}
+
+// TestSettleRefusesWhatCannotBeKept sends within Connect what is too large to be kept,
+// and what cannot be kept at present.
+func TestSettleRefusesWhatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	ill := &parley.Error{Code: parley.Unavailable, Message: "made by the test"}
+	layer := &meddling{}
+	hub := newHub(t, &parley.Options{Layer: layer, Keep: []parley.KeepRule{{Pattern: "user:*", Bytes: 10}}})
+	m := newMail(t, engines[0], hub, nil)
+	m.connects(t, func(c *parley.Conn) error {
+		done, results := collect(1)
+		for want, say := range map[parley.Code]string{parley.TooLarge: "more than ten bytes", parley.Unavailable: "a"} {
+			layer.health.Store(nil)
+			if want == parley.Unavailable {
+				layer.health.Store(ill)
+			}
+			if err := c.Send(c.Context(), bob, parley.Text(say)); codeOf(err) != want {
+				t.Errorf("Send of %q returned %v", say, err)
+			}
+			if c.SendAsync(bob, parley.Text(say), done); len(results) != 1 {
+				t.Errorf("done of %q is not called at once", say)
+			} else if r := <-results; codeOf(r.err) != want {
+				t.Errorf("done of %q got %v", say, r.err)
+			}
 		}
-	})
+		return nil
+	}).quiet()
+}
+
+// TestSettleBoundsCalls asks for the same again and again within Connect: what is put off
+// has a bound.
+func TestSettleBoundsCalls(t *testing.T) {
+	t.Parallel()
+	const limit = 10
+	hub := newHub(t, &parley.Options{Limits: parley.Limits{Memberships: limit}})
+	m := newMail(t, engines[0], hub, nil)
+	for name, ask := range map[string]func(*parley.Conn){
+		"Address":  func(c *parley.Conn) { c.Address() },
+		"Close":    func(c *parley.Conn) { _ = c.Close(4003, "") },
+		"Join":     func(c *parley.Conn) { _ = c.Join(g, nil) },
+		"Identify": func(c *parley.Conn) { _ = c.Identify("bob", nil) },
+		"Leave":    func(c *parley.Conn) { c.Leave(g) },
+		"churn":    func(c *parley.Conn) { _ = c.Join(g, nil); c.Leave(g) },
+	} {
+		m.connects(t, func(c *parley.Conn) error {
+			for range 1000 {
+				ask(c)
+			}
+			if n := parley.PutOff(c); n > 4*limit {
+				t.Errorf("%s: %d calls are put off", name, n)
+			}
+			return nil
+		})
+	}
+}
+
+// TestOwnAddressRefused has the layer refuse the interest in a connection's address, asked
+// for within Connect and later: the connection is closed.
+func TestOwnAddressRefused(t *testing.T) {
+	t.Parallel()
+	for _, within := range []bool{true, false} {
+		onAll(t, engines, func(t *testing.T, k kind) {
+			hub := k.hub(t, &parley.Options{Layer: &meddling{
+				subscribe: func(parley.Address, int) error { return outages["unavailable"].err },
+			}})
+			m := newMail(t, k, hub, func(c consumer) parley.Consumer {
+				c.receive = func(c *parley.Conn, _ parley.Message) error { c.Address(); return nil }
+				return c
+			})
+			w := m.connects(t, func(c *parley.Conn) error {
+				if within {
+					c.Address()
+				}
+				return nil
+			})
+			if !within {
+				w.send(text("a"))
+			}
+			w.expect("close 1013")
+		})
+	}
 }
 
 // hangs is a layer one of whose calls does not return until the test ends, or until
@@ -303,13 +408,32 @@ func TestSettleInTime(t *testing.T) {
 				t.Parallel()
 				onAll(t, engines, func(t *testing.T, k kind) {
 					layer := &hangs{Layer: parley.NewMemoryLayer(), call: call, heeds: heeds, goOn: make(chan struct{}), called: make(chan struct{}, 1)}
-					hub := k.hub(t, &parley.Options{Layer: layer, Limits: parley.Limits{HandshakeTimeout: 100 * time.Millisecond, CloseTimeout: 50 * time.Millisecond}})
-					m := newMail(t, k, hub, nil)
-					w := m.as(t, "bob", &parley.JoinOptions{Device: "phone"})
+					hub := k.hub(t, &parley.Options{Layer: layer, Limits: parley.Limits{HandshakeTimeout: 100 * time.Millisecond}})
+					ended := make(chan parley.CloseCode, 1)
+					m := newMail(t, k, hub, func(c consumer) parley.Consumer {
+						c.disconnect = func(_ *parley.Conn, code parley.CloseCode) { ended <- code }
+						return c
+					})
+					done, results := collect(1)
+					w := m.connects(t, func(c *parley.Conn) error {
+						err := c.Identify("bob", &parley.JoinOptions{Device: "phone"})
+						c.SendAsync(g, parley.Text("too late"), done)
+						return err
+					})
 					await(t, layer.called, "the layer")
 					w.expect("close 1013")
-					w.expectEnd(t)
+					w.send(closing(1013, "")) // which is read
+					w.expect("eof")
+					if !heeds && len(ended) > 0 {
+						t.Error("Disconnect was called while the layer hangs")
+					}
 					close(layer.goOn)
+					if code := await(t, ended, "Disconnect"); code != parley.CloseTryAgainLater {
+						t.Errorf("Disconnect got %v", code)
+					}
+					if r := await(t, results, "done"); r.err != parley.ErrClosed {
+						t.Errorf("done of what was not begun got %v", r.err)
+					}
 					until(t, "the connection is over", func() bool { return hub.Stats().Connections == 0 })
 					if online, err := hub.Online(t.Context(), "bob"); online || err != nil {
 						t.Errorf("bob is online: %v, %v", online, err)
