@@ -81,8 +81,8 @@ type Link interface {
 	// that was not moved for longer than messages are kept.
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
 	// Introduce sets a named cursor unless there is one, and returns once that is
-	// safe: unlike what Advance moves, it is not lost in a crash. It does nothing
-	// where Advance would ignore the place.
+	// safe, or the one that there is: unlike what Advance moves later, it is not lost
+	// in a crash. It does nothing where Advance would ignore the place.
 	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch; one that stays where it is was moved all the same. A place

@@ -1,7 +1,9 @@
 package disklayer
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -222,23 +224,25 @@ func (s *store) flushCursors() error {
 func (s *store) flushTimed() (work time.Duration, err error) {
 	s.cursors.flushing.Lock()
 	defer s.cursors.flushing.Unlock()
-	began := time.Now()
-	change, err := s.cursorChanges()
 	defer s.cursors.written()
+	began := time.Now()
+	change, failed := s.cursorChanges()
 	work = time.Since(began)
-	if err != nil || change == nil {
-		return work, err
+	if change == nil {
+		return work, failed
 	}
 	err = s.run(true, func(b *pebble.Batch) {
 		began := time.Now()
 		change(b)
 		work += time.Since(began)
 	})
-	return work, err
+	return work, errors.Join(failed, err)
 }
 
-// cursorChanges returns how the moves are written, nil where there are none.
-func (s *store) cursorChanges() (func(*pebble.Batch), error) {
+// cursorChanges returns how the moves are written, nil where there are none. Those of
+// an address whose cursors cannot be read are lost, and the first error is returned
+// besides. The caller has locked flushing.
+func (s *store) cursorChanges() (change func(*pebble.Batch), failed error) {
 	of := map[parley.Address]bool{}
 	for _, m := range s.cursors.begin() {
 		for a := range m {
@@ -251,36 +255,42 @@ func (s *store) cursorChanges() (func(*pebble.Batch), error) {
 		if !ok {
 			keep.Age = 1<<63 - 1 // all hubs left before the layer is closed
 		}
-		change, err := s.cursorChange(a, keep)
+		stored, all, err := s.movedCursors(a, keep)
 		if err != nil {
-			return nil, err
+			failed = cmp.Or(failed, err)
+			continue
 		}
-		changes = append(changes, change)
+		s.cursors.stored[a] = all
+		changes = append(changes, cursorChange(a, stored, all))
 	}
 	if len(changes) == 0 {
-		return nil, nil
+		return nil, failed
 	}
 	return func(b *pebble.Batch) {
 		for _, change := range changes {
 			change(b)
 		}
-	}, nil
+	}, failed
 }
 
-// cursorChange returns how the moves of one address are written.
-func (s *store) cursorChange(of parley.Address, keep parley.Retention) (func(*pebble.Batch), error) {
-	stored, err := s.storedOften(of)
-	if err != nil {
-		return nil, err
+// movedCursors returns the cursors of one address as they are stored, and as they are
+// to be. The caller has locked flushing.
+func (s *store) movedCursors(of parley.Address, keep parley.Retention) (stored, all map[string]named, err error) {
+	if stored, err = s.storedOften(of); err != nil {
+		return nil, nil, err
 	}
 	head, err := s.head(of)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := maps.Clone(stored)
+	all = maps.Clone(stored)
 	merge(all, s.cursors.of(of), head)
-	all = s.remembered(all, keep)
-	s.cursors.stored[of] = all
+	return stored, s.remembered(all, keep), nil
+}
+
+// cursorChange returns how the cursors of one address are written that are stored
+// otherwise.
+func cursorChange(of parley.Address, stored, all map[string]named) func(*pebble.Batch) {
 	return func(b *pebble.Batch) {
 		for name := range stored {
 			if _, ok := all[name]; !ok {
@@ -292,7 +302,7 @@ func (s *store) cursorChange(of parley.Address, keep parley.Retention) (func(*pe
 				_ = b.Set(cursorKey(of, name), n.append(nil), nil)
 			}
 		}
-	}, nil
+	}
 }
 
 func cursorKey(of parley.Address, name string) []byte {

@@ -3,7 +3,6 @@ package disklayer
 import (
 	"maps"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/parley-rt/parley"
 )
 
@@ -28,8 +27,9 @@ func (c *cursors) lock(of parley.Address) (unlock func()) {
 	}
 }
 
-// introduce writes a cursor unless there is one, and returns once it is safe. It
-// does so beside others, but not beside a flush, which it could undo.
+// introduce writes a cursor unless there is one, and returns once it is safe, or the
+// one that was moved is. It does so beside others, but not beside a flush, which it
+// could undo.
 func (s *store) introduce(of parley.Address, keep parley.Retention, name string, at parley.Cursor) error {
 	defer s.cursors.lock(of)()
 	s.cursors.flushing.RLock()
@@ -45,18 +45,16 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	}
 	all := maps.Clone(stored)
 	merge(all, s.cursors.of(of), head)
-	if _, known := all[name]; known || at.Epoch != head.Epoch || at.Seq > head.Seq {
-		return nil
-	}
-	fresh := named{at, s.cfg.now().UnixNano()}
-	all[name] = fresh
 	all = s.remembered(all, keep)
-	return s.run(true, func(b *pebble.Batch) {
-		for old := range stored {
-			if _, ok := all[old]; !ok {
-				_ = b.Delete(cursorKey(of, old), nil)
-			}
-		}
-		_ = b.Set(cursorKey(of, name), fresh.append(nil), nil)
-	})
+	known, ok := all[name]
+	switch {
+	case ok && known == stored[name]: // it is safe
+		return nil
+	case !ok && (at.Epoch != head.Epoch || at.Seq > head.Seq):
+		return nil
+	case !ok:
+		all[name] = named{at, s.cfg.now().UnixNano()}
+		all = s.remembered(all, keep)
+	}
+	return s.run(true, cursorChange(of, stored, all))
 }

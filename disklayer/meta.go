@@ -75,15 +75,14 @@ func (s *store) end() error {
 	if s.fs.err() != nil {
 		return nil
 	}
+	s.cursors.flushing.Lock() // an introduction may be about to end
+	defer s.cursors.flushing.Unlock()
 	b := s.db.NewBatch()
-	change, err := s.cursorChanges()
-	if err != nil {
-		return err
-	}
+	change, failed := s.cursorChanges()
 	if change != nil {
 		change(b)
 	}
-	return s.putRun(b, true)
+	return errors.Join(failed, s.putRun(b, true))
 }
 
 func (s *store) putRun(b *pebble.Batch, closed bool) error {

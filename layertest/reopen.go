@@ -168,7 +168,15 @@ func testReopenIntroduced(r *rig) {
 		if got := h.cursors(to)[name]; got != at {
 			r.Fatalf("%s is at %v after a crash, want %v", name, got, at)
 		}
-		h.appendTexts(to, fmt.Sprint(i))
+		moved := h.appendTexts(to, fmt.Sprint(i))[0].Cursor
+		h.link.Advance(to, "moved", moved)
+		if err := h.link.Introduce(r.Context(), to, "moved", at); err != nil {
+			r.Fatalf("introducing a cursor that was moved: %v", err)
+		}
+		r.reopen()
+		if got := r.hub().cursors(to)["moved"]; got != moved {
+			r.Fatalf("a cursor that was moved, then introduced, is at %v after a crash, want %v", got, moved)
+		}
 	}
 }
 

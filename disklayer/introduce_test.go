@@ -1,0 +1,128 @@
+package disklayer
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/parley-rt/parley"
+)
+
+// TestIntroduceForgotten introduces a device whose cursor is too old to be remembered,
+// but is on the disk until a sweep comes by: it is a new one.
+func TestIntroduceForgotten(t *testing.T) {
+	t.Parallel()
+	c, _, link := clockedLayer(t, anHour)
+	bob := parley.User("bob")
+	introduce := func(want parley.Cursor) {
+		t.Helper()
+		if err := link.Introduce(t.Context(), bob, "phone", want); err != nil {
+			t.Fatal(err)
+		}
+		if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != want {
+			t.Errorf("the cursors are %v, %v; want %v", named, err, want)
+		}
+	}
+	introduce(mustSend(t, link, bob, "one").Cursor)
+	c.pass(2 * time.Hour)
+	introduce(mustSend(t, link, bob, "two").Cursor)
+}
+
+// TestIntroduceMoved introduces a device whose cursor was moved, but is not written
+// yet: it survives the process all the same. So does one that was moved, but is stored
+// as too old to be remembered.
+func TestIntroduceMoved(t *testing.T) {
+	t.Parallel()
+	for name, known := range map[string]bool{"new": false, "stored as too old": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &clock{}
+			c.ns.Store(time.Now().UnixNano())
+			mem := vfs.NewCrashableMem()
+			cfg := testConfig("data")
+			cfg.fs, cfg.now, cfg.saveEvery, cfg.sweepEvery = mem, c.now, time.Hour, time.Hour
+			l := mustOpen(t, cfg)
+			link, bob := l.Attach(&hub{keep: anHour}), parley.User("bob")
+			introduce := func(at parley.Cursor) {
+				t.Helper()
+				if err := link.Introduce(t.Context(), bob, "phone", at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if known {
+				introduce(mustSend(t, link, bob, "one").Cursor)
+				c.pass(2 * time.Hour)
+			}
+			first, at := mustSend(t, link, bob, "two").Cursor, mustSend(t, link, bob, "three").Cursor
+			link.Advance(bob, "phone", at)
+			introduce(first)
+			cfg.fs = mem.CrashClone(vfs.CrashCloneCfg{})
+			kill(l)
+			link = mustOpen(t, cfg).Attach(&hub{keep: anHour})
+			if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != at {
+				t.Errorf("the cursors are %v, %v; want %v", named, err, at)
+			}
+		})
+	}
+}
+
+// TestIntroduceWhileClosing introduces devices while the layer is closed, which writes
+// what was moved.
+func TestIntroduceWhileClosing(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		cfg := testConfig("data")
+		cfg.fs, cfg.saveEvery = vfs.NewMem(), time.Hour
+		l := mustOpen(t, cfg)
+		link := l.Attach(&hub{keep: keepAll})
+		var users []parley.Address
+		for i := range 50 {
+			users = append(users, parley.User(fmt.Sprint(i)))
+			link.Advance(users[i], "phone", mustSend(t, link, users[i], "data").Cursor)
+		}
+		var all sync.WaitGroup
+		for _, of := range users {
+			all.Go(func() {
+				at, err := link.Head(t.Context(), of)
+				for i := 0; err == nil; i++ { // until it is closed
+					err = link.Introduce(t.Context(), of, fmt.Sprint(i), at)
+				}
+			})
+		}
+		all.Go(func() {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
+	}
+}
+
+// TestDamagedCursor has one address whose cursors cannot be read: those of others are
+// written all the same.
+func TestDamagedCursor(t *testing.T) {
+	t.Parallel()
+	_, s, link := clockedLayer(t, anHour)
+	eve := parley.User("eve")
+	if err := s.db.Set(cursorKey(eve, "phone"), []byte("damage"), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	want := map[parley.Address]parley.Cursor{}
+	for i := range 20 {
+		of := parley.User(fmt.Sprint(i))
+		want[of] = mustSend(t, link, of, "data").Cursor
+		link.Advance(of, "phone", want[of])
+	}
+	link.Advance(eve, "phone", mustSend(t, link, eve, "data").Cursor)
+	if err := s.flushCursors(); err == nil {
+		t.Error("the damage was not told")
+	}
+	for of, at := range want {
+		if stored, err := s.storedCursors(of); err != nil || stored["phone"].at != at {
+			t.Errorf("%v is stored at %v, %v; want %v", of, stored["phone"].at, err, at)
+		}
+	}
+}
