@@ -52,9 +52,9 @@ func (c *cursors) init() {
 // clear forgets the moves. Called with mu held.
 func (c *cursors) clear() { c.sure, c.unsure, c.count = moves{}, moves{}, 0 }
 
-// move notes a move, and reports whether there are many by now. Those that do
-// not fit are lost.
-func (c *cursors) move(of parley.Address, name string, to named, sure bool) (many bool) {
+// move notes a move, and reports whether it is the only one, and whether there are many
+// by now. Those that do not fit are lost.
+func (c *cursors) move(of parley.Address, name string, to named, sure bool) (only, many bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := c.unsure
@@ -63,7 +63,7 @@ func (c *cursors) move(of parley.Address, name string, to named, sure bool) (man
 	}
 	old, ok := all[of][name]
 	if !ok && c.count >= maxMoves {
-		return true
+		return false, true
 	}
 	if all[of] == nil {
 		all[cloneAddress(of)] = map[string]named{}
@@ -73,7 +73,7 @@ func (c *cursors) move(of parley.Address, name string, to named, sure bool) (man
 		c.count++
 	}
 	all[of][name] = furthest(old, to)
-	return c.count >= maxMoves/2
+	return !ok && c.count == 1, c.count >= maxMoves/2
 }
 
 // begin returns the moves to be written; written ends that.
@@ -133,8 +133,12 @@ func (s *store) advance(of parley.Address, name string, to parley.Cursor) {
 		return
 	}
 	s.goOn(of, to.Seq)
-	if s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}, sure) {
-		s.keeper.flushSoon()
+	only, many := s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}, sure)
+	if only {
+		wakeUp(s.keeper.moved)
+	}
+	if many {
+		wakeUp(s.keeper.save)
 	}
 }
 

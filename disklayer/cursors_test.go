@@ -60,3 +60,30 @@ func TestIntroduceMany(t *testing.T) {
 		t.Errorf("%d cursors, %v, of which the last is at %v, want %v", len(named), err, named["zzz"], at)
 	}
 }
+
+// TestLastMoveIsWritten moves a cursor now and then: each move is written, though none
+// follows that could have the store look for it.
+func TestLastMoveIsWritten(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("data")
+	cfg.fs, cfg.saveEvery = vfs.NewMem(), time.Millisecond
+	l := mustOpen(t, cfg)
+	s, err := l.use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, bob := l.Attach(&hub{keep: keepAll}), parley.User("bob")
+	tick, late := time.NewTicker(100*time.Microsecond), time.After(time.Minute)
+	defer tick.Stop()
+	for range 50 {
+		at := mustSend(t, link, bob, "data").Cursor
+		link.Advance(bob, "phone", at)
+		for stored, err := s.storedCursors(bob); stored["phone"].at != at; stored, err = s.storedCursors(bob) {
+			select {
+			case <-tick.C:
+			case <-late:
+				t.Fatalf("the cursor is stored at %v, %v; want %v", stored["phone"].at, err, at)
+			}
+		}
+	}
+}

@@ -14,7 +14,8 @@ import (
 // users take a while.
 type keeper struct {
 	wake    chan struct{}
-	save    chan struct{} // holds one when cursors are to be written
+	moved   chan struct{} // holds one when there are cursors to write
+	save    chan struct{} // holds one when they are many, and to be written at once
 	stopped chan struct{}
 	once    sync.Once
 
@@ -27,7 +28,8 @@ type keeper struct {
 const measureBytes = 16 << 20
 
 func (k *keeper) init() {
-	k.wake, k.save, k.stopped = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
+	k.wake, k.moved, k.save = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	k.stopped = make(chan struct{})
 }
 
 func (k *keeper) stop() { k.once.Do(func() { close(k.stopped) }) }
@@ -63,9 +65,6 @@ func (k *keeper) measureSoon() {
 	k.mu.Unlock()
 	wakeUp(k.wake)
 }
-
-// flushSoon has cursors written.
-func (k *keeper) flushSoon() { wakeUp(k.save) }
 
 // take returns what is to be done.
 func (k *keeper) take() (due []parley.Address, look bool) {
@@ -117,23 +116,33 @@ func (s *store) housekeeping(err error) {
 // is, at least: it takes a tenth of a processor at most.
 const savePace = 9
 
-// saveLoop writes cursors.
+// saveLoop writes cursors, with pauses between. It sleeps while none moves.
 func (s *store) saveLoop() {
-	pause := time.NewTimer(s.cfg.saveEvery)
-	defer pause.Stop()
-	for {
-		select {
-		case <-s.keeper.stopped:
+	next := time.Now().Add(s.cfg.saveEvery)
+	for s.waits(s.keeper.moved, nil) {
+		pause := time.NewTimer(time.Until(next))
+		goesOn := s.waits(s.keeper.save, pause.C)
+		pause.Stop()
+		if !goesOn {
 			return
-		case <-s.fs.failed:
-			return
-		case <-s.keeper.save:
-		case <-pause.C:
 		}
 		work, err := s.flushTimed()
 		s.housekeeping(err)
-		pause.Reset(max(s.cfg.saveEvery, savePace*work))
+		next = time.Now().Add(max(s.cfg.saveEvery, savePace*work))
 	}
+}
+
+// waits waits for either channel, and reports false where the store ends first.
+func (s *store) waits(woken <-chan struct{}, passed <-chan time.Time) bool {
+	select {
+	case <-s.keeper.stopped:
+		return false
+	case <-s.fs.failed:
+		return false
+	case <-woken:
+	case <-passed:
+	}
+	return true
 }
 
 // keepUp does what the keeper was woken for.
