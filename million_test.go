@@ -16,7 +16,7 @@ func TestStressMillion(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds, and half a gigabyte")
 	}
-	const users, most = 1_000_000, 850
+	const users, most = 1_000_000, 900
 	hub := NewHub(nil)
 	t.Cleanup(func() { _ = hub.Close(t.Context()) })
 	h := &handler{hub: hub, plain: newProto(Base{})}
