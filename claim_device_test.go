@@ -175,3 +175,33 @@ func TestDeviceDebtOutlivesItsPayer(t *testing.T) {
 		m.as(t, "bob", opts).numbers(0, 3)
 	}
 }
+
+// TestDeviceTakesOverWhatOthersHad has a tab be handed messages that it does not
+// acknowledge, and a second one be lost before it was handed anything: what it took
+// over from the first one is not lost with it.
+func TestDeviceTakesOverWhatOthersHad(t *testing.T) {
+	t.Parallel()
+	for _, opts := range []*parley.JoinOptions{nil, {Device: "phone"}} {
+		hub := newHub(t, &parley.Options{Limits: parley.Limits{CloseTimeout: 50 * time.Millisecond}})
+		m := newMail(t, engines[0], hub, nil)
+		w := m.as(t, "bob", opts)
+		keep(t, hub, bob, 0, 1)
+		w.numbers(0, 1)
+		w.acknowledge()
+		m.lose(t, w, 1)
+		keep(t, hub, bob, 1, 6)
+		silent := m.as(t, "bob", opts)
+		silent.numbers(1, 6)
+		m.next <- func(c *parley.Conn) error {
+			told := *cmp.Or(opts, &parley.JoinOptions{})
+			told.Joined = func(parley.Cursor, bool) { panic("nothing is handed over") }
+			return c.Identify("bob", &told)
+		}
+		second := m.connect(t)
+		second.send(m.handshake())
+		second.expectEnd(t)
+		until(t, "the second one is gone", func() bool { return hub.Stats().Connections == 1 })
+		m.lose(t, silent, 1)
+		m.as(t, "bob", opts).numbers(1, 6)
+	}
+}

@@ -43,7 +43,7 @@ func (d *device) joins() {
 // share is a connection's share of a device.
 type share struct {
 	acked Cursor  // how far it acknowledged, or began where the layer knows the device; zero before the oldest message
-	until Cursor  // of a debt that it took over
+	until Cursor  // up to where it took over what others were to acknowledge
 	of    *device // nil until it has a place
 }
 
@@ -272,10 +272,14 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 		other.share.acked = ahead(other.share.acked, b.head)
 	}
 	owed := d.debt
+	if n > 0 {
+		f.take(d)
+		f.share.until = b.head
+	}
 	if !owed.until.IsZero() && behind(owed.from, at) == at {
 		d.debt = debt{}
 		f.take(d)
-		f.share.until = owed.until
+		f.share.until = ahead(owed.until, f.share.until)
 	}
 	s.measure(f, d)
 	if !owed.until.IsZero() && d.debt.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
