@@ -45,6 +45,7 @@ type share struct {
 	acked Cursor  // how far it acknowledged, or began where the layer knows the device; zero before the oldest message
 	until Cursor  // up to where it took over what others were to acknowledge
 	of    *device // nil until it has a place
+	ended bool    // the connection did; its client may still acknowledge
 }
 
 // debt is a part of the log that lost connections did not acknowledge: behind from,
@@ -136,6 +137,10 @@ func (s *shard) leaves(f *following, head Cursor) Cursor {
 		owed = debt{acked, head}
 	}
 	d, other := s.shared(f), s.other(f)
+	defer func() {
+		f.take(d)
+		f.share.ended = true
+	}()
 	switch {
 	case d == nil && (other == nil || owed == debt{}):
 		return Cursor{} // the layer knows of none
@@ -240,7 +245,32 @@ func (s *shard) moves(f *following, to Cursor) Cursor {
 func (t *table) acknowledge(f *following, at Cursor) Cursor {
 	s, unlock := t.claims(f.member.topic.address())
 	defer unlock()
+	if f.share != nil && f.share.ended {
+		return s.movesLate(f, at)
+	}
 	return s.moves(f, at)
+}
+
+// movesLate is moves for a connection that ended: what it acknowledges it does not owe.
+func (s *shard) movesLate(f *following, to Cursor) Cursor {
+	d, was := f.share.of, f.share.acked
+	f.share.acked = ahead(to, was)
+	if d == nil { // nobody else is there
+		return f.share.acked
+	}
+	if to = f.share.acked; d.debt.from == was {
+		if d.debt.from = to; to == d.debt.until || behind(to, d.debt.until) != to {
+			d.debt = debt{}
+		}
+	}
+	if s.other(f) == nil {
+		d.at = to
+	}
+	if at := d.place(); at != d.told {
+		d.told = at
+		return at
+	}
+	return Cursor{}
 }
 
 // begins notes where a connection of a device begins. It is handed again what lost
@@ -258,7 +288,7 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 	if d == nil {
 		return skip{}
 	}
-	at := Cursor(b.how.At) // zero for the oldest message
+	at := b.from
 	others, n := Cursor{}, 0
 	for other := range s.device(f) {
 		if other == f || behind(other.acked(), at) != at {

@@ -87,10 +87,10 @@ func (f *following) take(d *device) {
 }
 
 // acknowledged is of the claim: what needs no acknowledgement counts as had once it
-// was handed over.
+// was handed over, and so does what another connection took over.
 func (f *following) acknowledged() Cursor {
 	if f.acks() {
-		return f.acked()
+		return behind(f.acked(), Cursor(f.Reached()))
 	}
 	return Cursor(f.Reached())
 }
@@ -114,6 +114,7 @@ func (f *following) overdue(Cursor) {
 type beginning struct {
 	how    socket.Following
 	at     Cursor // what messages come behind, also where they begin with the oldest
+	from   Cursor // the same, zero for the oldest, and before a message that was given up
 	missed bool
 	lost   int64 // how many messages
 	gaveUp bool  // the message that is missed was given up
@@ -133,6 +134,7 @@ func (f *following) begin(ctx context.Context, options *JoinOptions, mine *joini
 	}
 	hub := f.conn().Hub()
 	if f.acks() {
+		b.from = Cursor(b.how.At)
 		if err := f.beCareful(ctx, &b); err != nil {
 			return err
 		}

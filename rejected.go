@@ -113,7 +113,7 @@ func (t *table) unacknowledged(f *following) Cursor {
 // it was sent, and leaves out the message that it was ended by too often.
 func (f *following) beCareful(ctx context.Context, b *beginning) error {
 	hub := f.conn().Hub()
-	found, ok := hub.rejections.begins(f.id(), b.at)
+	found, ok := hub.rejections.begins(f.id(), b.from)
 	if !ok {
 		return nil
 	}
@@ -138,6 +138,7 @@ func (f *following) giveUp(ctx context.Context, b *beginning) error {
 		b.at = page.Messages[0].Cursor
 		b.how.At, b.how.Head = socket.Position(b.at), b.at == b.head
 		b.missed, b.lost, b.gaveUp = true, 1, true
+		b.known = true
 		hub.link.Advance(of, f.deviceName(), b.at)
 		hub.undeliverable.Add(1)
 		hub.log.Warn("parley: a message was given up: the client ended its connections with it", "of", of,
