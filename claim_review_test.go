@@ -138,3 +138,34 @@ func TestClaimOfASlowTab(t *testing.T) {
 		t.Errorf("counted %+v", s)
 	}
 }
+
+// TestMissedNotAfterJoined has Joined tell of a gap: Missed does not tell of it again,
+// within Connect or later.
+func TestMissedNotAfterJoined(t *testing.T) {
+	t.Parallel()
+	hub := newHub(t, &parley.Options{Keep: []parley.KeepRule{{Pattern: "group:*"}}})
+	conns := make(chan *parley.Conn, 1)
+	m := newMail(t, engines[0], hub, nil)
+	g := parley.Group("g")
+	keep(t, hub, g, 0, 2)
+	opts, missed := misses(parley.JoinOptions{After: parley.Cursor{Epoch: 1, Seq: 1}})
+	joined := make(chan bool, 2)
+	opts.Joined = func(_ parley.Cursor, missed bool) { joined <- missed }
+	m.in(t, g, opts).numbers(0, 2)
+	w := m.connects(t, func(c *parley.Conn) error { conns <- c; return nil })
+	if err := await(t, conns, "Connect").Join(g, opts); err != nil {
+		t.Fatal(err)
+	}
+	w.numbers(0, 2)
+	w.quiet()
+	for range 2 {
+		if !await(t, joined, "Joined") {
+			t.Error("Joined was not told of the gap")
+		}
+	}
+	select {
+	case m := <-missed:
+		t.Errorf("Missed told %+v", m)
+	default:
+	}
+}

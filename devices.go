@@ -19,6 +19,7 @@ import (
 type device struct {
 	at    Cursor // where the connection is that is furthest behind; zero before the oldest message
 	slow  int    // how many connections are there
+	n     int    // of connections that have a place
 	debt  debt   // of lost connections
 	told  Cursor // where the layer was told that the device is
 	moved int64  // when it was told so last by Beat, Unix time in nanoseconds
@@ -133,14 +134,15 @@ func (s *shard) leaves(f *following, head Cursor) Cursor {
 	if f.share != nil {
 		head = ahead(head, f.share.until)
 	}
-	if !head.IsZero() && behind(head, acked) == acked && acked != head {
+	switch {
+	case head.IsZero():
+	case acked.Epoch != head.Epoch: // it had nothing of this log yet
+		owed = debt{until: head}
+	case acked.Seq < head.Seq:
 		owed = debt{acked, head}
 	}
 	d, other := s.shared(f), s.other(f)
-	defer func() {
-		f.take(d)
-		f.share.ended = true
-	}()
+	f.ends(d)
 	switch {
 	case d == nil && (other == nil || owed == debt{}):
 		return Cursor{} // the layer knows of none
@@ -155,7 +157,19 @@ func (s *shard) leaves(f *following, head Cursor) Cursor {
 	if d.debt = d.debt.join(owed); other != nil {
 		other.take(d)
 	}
+	f.share.of = d
 	return d.place()
+}
+
+// ends counts a connection out of its device, which is nil where it has no place.
+func (f *following) ends(d *device) {
+	if f.share == nil {
+		f.share = &share{}
+	}
+	if f.share.of != nil {
+		f.share.of.n--
+	}
+	f.share.of, f.share.ended = d, true
 }
 
 // shared returns the device of a connection, nil where none of it has a place.
@@ -229,7 +243,9 @@ func (s *shard) moves(f *following, to Cursor) Cursor {
 	f.take(d)
 	was := f.share.acked
 	if f.share.acked = ahead(to, was); was == d.at {
-		if d.slow--; d.slow <= 0 {
+		if d.slow--; d.slow <= 0 && d.n == 1 { // nobody else is there
+			d.at, d.slow = f.share.acked, 1
+		} else if d.slow <= 0 {
 			s.measure(f, d)
 		}
 	}
@@ -280,6 +296,11 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 	s, unlock := t.claims(f.member.topic.address())
 	defer unlock()
 	d := s.shared(f)
+	if d != nil && !d.debt.until.IsZero() && behind(b.from, d.debt.from) != b.from {
+		// The layer's cursor went past a debt before it was known.
+		b.from, b.at = d.debt.from, d.debt.from
+		b.how.At, b.how.Head = socket.Position(b.from), false
+	}
 	if b.known || b.isNew { // the layer has the cursor
 		s.moves(f, b.at)
 		d = f.share.of

@@ -83,6 +83,9 @@ func (f *following) take(d *device) {
 	if f.share == nil {
 		f.share = &share{}
 	}
+	if f.share.of != d {
+		d.n++
+	}
 	f.share.of = d
 }
 
@@ -153,7 +156,9 @@ func (f *following) begin(ctx context.Context, options *JoinOptions, mine *joini
 			return nil
 		}
 	}
-	f.tellGap(&b)
+	if options.Joined == nil { // else Joined told
+		f.tellGap(&b)
+	}
 	return f.member.Begin(b.how)
 }
 

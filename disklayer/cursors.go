@@ -192,8 +192,12 @@ func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 	return all, nil
 }
 
-// maxStored bounds the addresses whose stored cursors are remembered.
-const maxStored = 1 << 14
+// maxStored and maxStoredNames bound the addresses whose stored cursors are remembered,
+// and how many each may have: some 20 MB of names at most.
+const (
+	maxStored      = 1 << 14
+	maxStoredNames = 4
+)
 
 // storedOften is storedCursors for flushes, which write those of the same addresses
 // again and again: reading them takes longer than all else. The caller has locked
@@ -264,7 +268,11 @@ func (s *store) cursorChanges() (change func(*pebble.Batch), failed error) {
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		s.cursors.stored[a] = all
+		if len(all) <= maxStoredNames {
+			s.cursors.stored[a] = all
+		} else {
+			delete(s.cursors.stored, a)
+		}
 		changes = append(changes, cursorChange(a, stored, all))
 	}
 	if len(changes) == 0 {
