@@ -99,11 +99,12 @@ func (c *Conn) Address() Address {
 // does for the program. What a consumer sends for the messages of one read of
 // its connection leaves together, at most a millisecond later.
 //
-// Within Connect the message is put off until the connection is accepted, and nil says
-// no more than that: a message that cannot be kept now, or is too large, is refused. Send does not wait then. It fails with the code [Unavailable]
-// where more is put off than [Limits.SendsInFlight] messages, or
-// [Limits.SendQueueBytes]. Where sending fails later the connection is closed with the
-// close code of the error's code. [Conn.SendAsync] tells what became of a message.
+// Within Connect, and until the connection is accepted, the message is put off, and nil
+// says no more than that. Send does not wait then. It refuses a message that is too large,
+// or cannot be kept now. It fails with the code [Unavailable] beyond
+// [Limits.SendsInFlight] messages that are put off, or [Limits.SendQueueBytes]; one
+// message may be larger. Where sending fails later the connection is closed with the close
+// code of the error's code. [Conn.SendAsync] tells what became of a message.
 func (c *Conn) Send(ctx context.Context, to Address, m Message, options ...SendOption) error {
 	e := Envelope{Message: m, More: c.more.Load()}
 	kept, err := c.Hub().address(&e, c, to, options)
@@ -130,6 +131,9 @@ func (c *Conn) from() Address {
 // waits for the client than may, m is dropped, or the connection closed: see
 // [Options.SlowReader]. It returns ErrClosed once the connection is over, and an error
 // with the code [BadRequest] for invalid text.
+//
+// Until the connection is accepted replies are put off. Beyond [Limits.SendQueueBytes] of
+// them Reply fails with the code [Unavailable] within Connect; one reply may be larger.
 //
 // While a [Deliverer] handles a kept message nothing is dropped or closed for a reply:
 // Reply waits until the client took most of what waits for it, or the connection ends.

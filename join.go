@@ -90,7 +90,7 @@ func (o *JoinOptions) check(to Address) (JoinOptions, error) {
 // Where joining fails later, because a log cannot be read, the connection is closed
 // with the close code of the error's code. Joined is called by the goroutine of the
 // consumer's other calls, and before them. After that, the goroutine that calls Join
-// calls Joined.
+// calls Joined: unless that is in a call of the consumer, the two may overlap.
 func (c *Conn) Join(to Address, options *JoinOptions) error {
 	if err := to.check(); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (c *Conn) joinNow(to Address, options *JoinOptions, mine *joining) error {
 // whatever membership there is has it.
 func (c *Conn) subscribe(to Address, options *JoinOptions, mine *joining) error {
 	hub := c.Hub()
-	ctx, cancel := c.joinContext()
+	ctx, cancel := c.settleContext()
 	defer cancel()
 	if err := hub.link.Subscribe(ctx, to); err != nil {
 		return joinError(ctx, err)

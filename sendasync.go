@@ -28,7 +28,7 @@ func (h *Hub) SendAsync(to Address, m Message, done func(Sent, error), options .
 		h.tell(done, Sent{}, err)
 		return
 	}
-	h.sendAsync(nil, &e, kept, done)
+	h.sendAsync(h.cut, nil, &e, kept, done)
 }
 
 // SendAsync is [Conn.Send] that does not wait until a kept message is safe, as
@@ -39,8 +39,9 @@ func (h *Hub) SendAsync(to Address, m Message, done func(Sent, error), options .
 // The client's close frame is answered, and Disconnect called, when every done has
 // returned. Where [Limits.CloseTimeout] passes before, the answer is not the code that
 // the client sent, but CloseTryAgainLater: it is not known then what is safe. Within
-// Connect sending is put off until the connection is accepted; if that never happens
-// the error is ErrClosed. If done ends its goroutine while the connection does what was put
+// Connect sending is put off until the connection is accepted. The error is ErrClosed if
+// that does not happen in time, and has the code [Unavailable] if the layer takes too long
+// or more is put off than may, as for [Conn.Send]. If done ends its goroutine while the connection does what was put
 // off, the connection is closed as for a consumer's call.
 func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options ...SendOption) {
 	h := c.Hub()
@@ -59,7 +60,7 @@ func (c *Conn) SendAsync(to Address, m Message, done func(Sent, error), options 
 			return
 		}
 	}
-	h.sendAsync(c, &e, kept, done)
+	h.sendAsync(c.Context(), c, &e, kept, done)
 }
 
 // sendLater puts off what is sent within Connect. lost is called where the connection
@@ -70,10 +71,12 @@ func (c *Conn) sendLater(e Envelope, kept bool, done func(Sent, error), lost fun
 			return true, err
 		}
 	}
-	send := func() { c.Hub().sendAsync(c, &e, kept, done) }
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.laterMessage(putOff{do: send, lost: lost, bytes: len(e.Data), sends: true})
+	send := func() {
+		ctx, cancel := c.settleContext()
+		defer cancel()
+		c.Hub().sendAsync(ctx, c, &e, kept, done)
+	}
+	return c.laterSend(putOff{do: send, lost: lost, bytes: len(e.Data)})
 }
 
 // canKeep returns why a message cannot be kept, as far as that is known now.
@@ -84,12 +87,9 @@ func (h *Hub) canKeep(e *Envelope) error {
 	return h.link.Health()
 }
 
-// sendAsync sends on behalf of a connection, or the program, where it is nil.
-func (h *Hub) sendAsync(c *Conn, e *Envelope, kept bool, done func(Sent, error)) {
-	ctx := h.cut
-	if c != nil {
-		ctx = c.Context()
-	}
+// sendAsync sends on behalf of a connection, or the program, where it is nil. ctx is not
+// the caller's.
+func (h *Hub) sendAsync(ctx context.Context, c *Conn, e *Envelope, kept bool, done func(Sent, error)) {
 	switch {
 	case !kept:
 		err := closedError(ctx, h.link.Send(ctx, *e))
@@ -103,12 +103,16 @@ func (h *Hub) sendAsync(c *Conn, e *Envelope, kept bool, done func(Sent, error))
 	}
 }
 
-// closedError is ErrClosed where a context that is not the caller's ended.
+// closedError is ErrClosed where a context that is not the caller's ended, and errLate
+// where it ended at its deadline: that of the handshake.
 func closedError(ctx context.Context, err error) error {
-	if ended(ctx, err) {
-		return ErrClosed
+	switch {
+	case !ended(ctx, err):
+		return err
+	case ctx.Err() == context.DeadlineExceeded:
+		return errLate
 	}
-	return err
+	return ErrClosed
 }
 
 // tell calls done. A panic in it must not reach the layer. If done ends its goroutine,
@@ -159,7 +163,7 @@ func newInFlight(h *Hub, limit int) *inFlight {
 func (f *inFlight) append(ctx context.Context, e *Envelope, done func(Sent, error)) {
 	if !f.take(ctx) {
 		defer f.end()
-		f.hub.tell(done, Sent{}, ErrClosed)
+		f.hub.tell(done, Sent{}, closedError(ctx, ctx.Err()))
 		return
 	}
 	finish := func(sent Sent, err error) {

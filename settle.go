@@ -21,8 +21,8 @@ type setup struct {
 	early    []byte        // what the client sent behind its handshake
 	answered bool          // the handshake is
 	then     []putOff
-	bytes    int                  // of then
-	sends    int                  // messages in then
+	replies  load                 // in then
+	sends    load                 // messages to addresses in then
 	joins    map[Address]struct{} // put off and not left again, but for the connection's own
 	asked    int                  // joins that were put off, also those that were left
 	own      bool                 // joining the connection's own address was
@@ -32,9 +32,9 @@ type setup struct {
 // putOff is what is done once the connection is settled.
 type putOff struct {
 	do    func()
-	lost  func() // instead, where the connection is not accepted; nil for nothing
-	bytes int    // of a message, and putOffBytes
-	sends bool   // the message is to an address
+	lost  func() // instead, where the connection is over, or late; nil for nothing
+	of    *load  // replies or sends of the setup, where a message is put off
+	bytes int    // of the message, and putOffBytes
 }
 
 // putOffBytes is what a message that is put off costs of the bound besides its data.
@@ -47,45 +47,49 @@ func (c *Conn) laterLocked(p putOff) bool {
 	if s == nil {
 		return false
 	}
-	s.bytes += p.bytes
-	if p.sends {
-		s.sends++
+	if p.of != nil {
+		p.of.add(1, p.bytes)
 	}
 	s.then = append(s.then, p)
 	return true
 }
 
-// laterMessage is laterLocked within the limits: SendQueueBytes for all messages that
-// are put off, one message of any size aside, and SendsInFlight of those to addresses.
-// Beyond, p is not put off.
-func (c *Conn) laterMessage(p putOff) (later bool, err error) {
-	s, limits := c.setup, &c.handler.hub.opts.Limits
-	p.bytes += putOffBytes
+// laterMessage is laterLocked of a message that is one of replies or sends, each of which
+// may hold SendQueueBytes, or one message of any size. Beyond, p is not put off.
+func (c *Conn) laterMessage(of *load, p putOff) error {
+	p.of, p.bytes = of, p.bytes+putOffBytes
 	switch {
-	case s == nil:
-		return false, nil
-	case p.sends && s.sends >= limits.SendsInFlight:
-		return true, errManyPutOff
-	case s.bytes > 0 && s.bytes+p.bytes > limits.SendQueueBytes:
-		return true, errMuchPutOff
+	case c.isLost():
+		return ErrClosed
+	case of.messages > 0 && of.bytes+p.bytes > c.handler.hub.opts.Limits.SendQueueBytes:
+		return errMuchPutOff
 	}
-	return c.laterLocked(p), nil
+	c.laterLocked(p)
+	return nil
 }
 
+// isLost reports whether what is put off is not done any more: the connection is over, or
+// was told that it is late. Called with mu held.
+func (c *Conn) isLost() bool { return c.over || c.setup.answered }
+
 var (
-	errManyPutOff = &Error{Unavailable, "too many messages wait for the connection to be accepted: see Limits.SendsInFlight"}
-	errMuchPutOff = &Error{Unavailable, "too much waits for the connection to be accepted: see Limits.SendQueueBytes"}
+	errManyPutOff error = &Error{Unavailable, "too many messages wait for the connection to be accepted: see Limits.SendsInFlight"}
+	errMuchPutOff error = &Error{Unavailable, "too much waits for the connection to be accepted: see Limits.SendQueueBytes"}
 )
 
-// laterReply puts a reply off. What finds no room fails within Connect. After that
-// the client is too slow, as it were: Options.SlowReader says what becomes of it.
-// Called with mu held.
+// laterReply puts a reply off, unless the connection is accepted. What finds no room
+// fails within Connect. After that the client is too slow, as it were: an error would
+// reach other connections, whose consumers reply to this one. Called with mu held.
 func (c *Conn) laterReply(frame []byte) (later bool, err error) {
-	later, err = c.laterMessage(putOff{do: func() { c.report("reply", c.sock.Write(c.Context(), frame, false)) }, bytes: len(frame)})
-	hub := c.handler.hub
+	s, hub := c.setup, c.handler.hub
+	if s == nil {
+		return false, nil
+	}
+	write := func() { c.report("reply", c.sock.Write(c.Context(), frame, false)) }
+	err = c.laterMessage(&s.replies, putOff{do: write, bytes: len(frame)})
 	switch {
-	case err == nil, c.setup.request != nil:
-		return later, err
+	case err != errMuchPutOff, s.request != nil:
+		return true, err
 	case hub.opts.SlowReader == DropSlow || c.closing:
 		hub.engine.Stats().Dropped.Add(1)
 	default:
@@ -94,6 +98,19 @@ func (c *Conn) laterReply(frame []byte) (later bool, err error) {
 		c.laterClose(func() { c.report("close", c.sock.Close(uint16(CloseNoProgress), "too slow")) })
 	}
 	return true, nil
+}
+
+// laterSend puts off a message to an address, unless the connection is accepted.
+func (c *Conn) laterSend(p putOff) (later bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.setup == nil:
+		return false, nil
+	case c.setup.sends.messages >= c.handler.hub.opts.Limits.SendsInFlight:
+		return true, errManyPutOff
+	}
+	return true, c.laterMessage(&c.setup.sends, p)
 }
 
 // laterClose puts a close frame off: the first one counts. Called with mu held.
@@ -118,6 +135,9 @@ func (c *Conn) later(f func()) bool {
 // Called with mu held.
 func (c *Conn) laterJoin(to Address, f func()) error {
 	s, limit := c.setup, c.handler.hub.opts.Limits.Memberships
+	if c.isLost() {
+		return ErrClosed
+	}
 	if to.kind == kindConn {
 		if !s.own {
 			s.own = c.laterLocked(putOff{do: f})
@@ -177,10 +197,9 @@ func (c *Conn) settle() {
 
 // settleOne does the first of what was put off, and reports whether there was any.
 // What others ask for meanwhile waits its turn. What is not begun when the handshake's
-// time is over, is not done.
+// time is over, or the connection, is not done.
 func (c *Conn) settleOne() bool {
-	late := c.isLate()
-	if late {
+	if c.isLate() {
 		c.tooLate()
 	}
 	c.mu.Lock()
@@ -195,15 +214,14 @@ func (c *Conn) settleOne() bool {
 		}
 		return false
 	}
-	p := s.then[0]
+	p, lost := s.then[0], c.isLost()
 	s.then[0] = putOff{}
 	s.then = s.then[1:]
-	s.bytes -= p.bytes
-	if p.sends {
-		s.sends--
+	if p.of != nil {
+		p.of.add(-1, -p.bytes)
 	}
 	c.mu.Unlock()
-	if !late {
+	if !lost {
 		p.do()
 	} else if p.lost != nil {
 		p.lost()
@@ -238,7 +256,8 @@ func (c *Conn) start(early []byte) {
 }
 
 // settleBy ends a connection that is not settled when the handshake's time is over,
-// because the layer hangs: joins give up then, and so does this where they cannot.
+// because the layer hangs: joins and sends give up then, and so does this where they
+// cannot.
 func (c *Conn) settleBy() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,9 +285,9 @@ func (c *Conn) tooLate() {
 // errLate is of a handshake that took too long.
 var errLate = &Error{Unavailable, "the handshake took too long"}
 
-// joinContext returns the context of a join: what Connect asked for has the time of
-// the handshake.
-func (c *Conn) joinContext() (context.Context, context.CancelFunc) {
+// settleContext returns the context of what the layer is asked for: what Connect asked
+// for has the time of the handshake.
+func (c *Conn) settleContext() (context.Context, context.CancelFunc) {
 	c.mu.Lock()
 	deadline, settles := time.Time{}, c.setup != nil
 	if settles {

@@ -61,6 +61,7 @@ func (e *Engine) Open(c *Conn, nc net.Conn, response []byte, h Handler) error {
 	c.seen.Store(true) // no ping was sent that could be missed
 	held := &outbox{held: true}
 	held.add(response, false)
+	held.exempt(len(response)) // it takes nobody's room
 	c.out.Store(held)
 	if err = c.loop.put(background, post{kind: postOpen, conn: c}); err != nil {
 		c.io.drop()

@@ -61,9 +61,9 @@ func (o *outbox) add(b []byte, last bool) bool {
 }
 
 // offer queues the frames of b that fit under the bound, the first one in any
-// case where nothing is queued, and returns the rest. The queue may be full of what
-// the peer reads as it should, so a ping is queued in any case, there are few; and a
-// pong that does not fit waits for what is queued, unless one for a later ping
+// case where nothing is queued that is not exempt, and returns the rest. The queue may be
+// full of what the peer reads as it should, so a ping is queued in any case, there are few;
+// and a pong that does not fit waits for what is queued, unless one for a later ping
 // replaces it (RFC 6455, section 5.5.3). b is a piece of a buffer of so many shared
 // bytes. Not ok: the outbox was emptied already.
 func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
@@ -76,7 +76,7 @@ func (o *outbox) offer(b []byte, bound, shared int) (rest []byte, ok bool) {
 		return nil, true
 	}
 	room := bound + o.spare - o.bytes - entryCost
-	if o.bytes == 0 || isPing(b) {
+	if o.bytes <= o.spare || isPing(b) {
 		room = max(room, frameLen(b))
 	}
 	if isPong(b) && (o.pong != nil || len(b) > room) {
