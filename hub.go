@@ -134,7 +134,10 @@ func (h *Hub) Close(ctx context.Context) error {
 		return ErrClosed
 	}
 	close(h.closing)
-	errs := []error{h.engine.CloseAll(uint16(h.opts.ShutdownCode), shutdownReason)}
+	var errs []error
+	if err := h.engine.CloseAll(ctx, uint16(h.opts.ShutdownCode), shutdownReason); err != nil {
+		errs = append(errs, fmt.Errorf("parley: an event loop took no close frames: %w", err))
+	}
 	if !ends(ctx, idle) {
 		errs = append(errs, fmt.Errorf("parley: %d connections were left: %w", h.live.count(), context.Cause(ctx)))
 	}
@@ -155,32 +158,35 @@ const closeGrace = time.Second
 // closeRest ends the engine, those who read logs, and the link. The link waits for
 // messages that are not safe yet.
 func (h *Hub) closeRest(ctx context.Context, allSafe bool) error {
-	ended := make(chan error, 1)
-	go func() {
-		h.engine.Close()
-		h.readers.close()
-		h.runners.close()
-		if !allSafe { // there is no more time for them
-			ended <- nil
-		}
-		err := h.link.Close()
-		if !allSafe && err != nil {
-			h.log.Error("parley: the layer's link did not close", "err", err)
-		}
-		if allSafe {
-			ended <- err
-		}
-	}()
 	over, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(closeGrace, cancel)
 	})()
+	ended := make(chan error)
+	tell := func(err error) {
+		select {
+		case ended <- err:
+		case <-over.Done():
+			if err != nil {
+				h.log.Error("parley: the layer's link did not close", "err", err)
+			}
+		}
+	}
+	go func() {
+		h.engine.Close()
+		h.readers.close()
+		h.runners.close()
+		if !allSafe { // there is no more time for them
+			tell(nil)
+		}
+		tell(h.link.Close())
+	}()
 	select {
 	case err := <-ended:
 		return err
 	case <-over.Done():
-		return fmt.Errorf("parley: an Encode or a call of the layer did not return: %w", context.Cause(ctx))
+		return fmt.Errorf("parley: %d readers of logs were left, as an Encode or a call of the layer did not return: %w", h.readers.count(), context.Cause(ctx))
 	}
 }
 

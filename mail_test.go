@@ -102,15 +102,20 @@ func (w *wire) acknowledge() {
 		w.t.Fatal("there was no ping")
 	}
 	for w.asked != "" {
-		payload := strings.TrimPrefix(w.asked, "ping ")
-		number, err := strconv.Unquote(payload)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.asked = ""
-		w.send(frame(fin|opPong, number))
+		w.answer()
 		w.quiet()
 	}
+}
+
+// answer answers the last ping that came.
+func (w *wire) answer() {
+	w.t.Helper()
+	number, err := strconv.Unquote(strings.TrimPrefix(w.asked, "ping "))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.asked = ""
+	w.send(frame(fin|opPong, number))
 }
 
 // place is what Joined was called with.

@@ -85,5 +85,12 @@ func (r *readers) note(hub *Hub, err error) {
 	}
 }
 
+// count returns how many goroutines there are.
+func (r *readers) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
+}
+
 // close waits for the goroutines. Nothing is added any more.
 func (r *readers) close() { r.wg.Wait() }

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -138,14 +139,18 @@ func (p *part) visit(ctx context.Context, f func(Handler)) error {
 	}
 }
 
-// CloseAll starts the closing handshake on every connection.
-func (e *Engine) CloseAll(code uint16, reason string) error {
-	for _, l := range e.loops {
-		if err := l.put(background, post{kind: postDo, do: func() { l.closeAll(code, reason) }}); err != nil {
-			return err
-		}
+// CloseAll starts the closing handshake on every connection. A loop whose mailbox is
+// full is waited for until ctx ends; it holds up no other loop.
+func (e *Engine) CloseAll(ctx context.Context, code uint16, reason string) error {
+	var told sync.WaitGroup
+	errs := make([]error, len(e.loops))
+	for i, l := range e.loops {
+		told.Go(func() {
+			errs[i] = l.put(ctx, post{kind: postDo, do: func() { l.closeAll(code, reason) }})
+		})
 	}
-	return nil
+	told.Wait()
+	return errors.Join(errs...)
 }
 
 // Close ends what is left of the connections without a handshake, and returns
