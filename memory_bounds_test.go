@@ -121,7 +121,7 @@ func TestMemoryKeys(t *testing.T) {
 		if repeated(first) {
 			t.Error("there are more keys than there may be")
 		}
-		if n := len(l.shard(to).keys.known); n != maxMemoryKeys {
+		if n := l.shard(to).keys.known.Len(); n != maxMemoryKeys {
 			t.Errorf("%d keys are known, want %d", n, maxMemoryKeys)
 		}
 		checkUsed(t, l)

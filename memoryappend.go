@@ -52,7 +52,7 @@ func (s *memoryShard) repeated(p *memoryPost, now int64) bool {
 		return false
 	}
 	s.layer.reserve(-s.keys.expire(now))
-	first := s.keys.known[memoryKey{p.To, p.Key}]
+	first := s.keys.known.Get(memoryKey{p.To, p.Key})
 	if first == nil {
 		return false
 	}

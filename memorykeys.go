@@ -3,11 +3,13 @@ package parley
 import (
 	"hash/maphash"
 	"time"
+
+	"github.com/parley-rt/parley/internal/lean"
 )
 
 // memoryKeys remembers which keys were appended, in the order of time.
 type memoryKeys struct {
-	known       map[memoryKey]*memoryKeyed
+	known       lean.Map[memoryKey, *memoryKeyed]
 	first, last *memoryKeyed
 }
 
@@ -38,17 +40,14 @@ func (k *memoryKeyed) cost() int64 { return int64(len(k.key)) + keyCost }
 // add remembers a key, and forgets the oldest where there are too many. It
 // returns what those cost.
 func (k *memoryKeys) add(keyed *memoryKeyed) (freed int64) {
-	if k.known == nil {
-		k.known = make(map[memoryKey]*memoryKeyed)
-	}
 	if k.last != nil {
 		k.last.next = keyed
 	} else {
 		k.first = keyed
 	}
 	k.last = keyed
-	k.known[keyed.memoryKey] = keyed
-	if len(k.known) > maxMemoryKeys {
+	k.known.Set(keyed.memoryKey, keyed)
+	if k.known.Len() > maxMemoryKeys {
 		return k.drop()
 	}
 	return 0
@@ -66,10 +65,9 @@ func (k *memoryKeys) expire(now int64) (freed int64) {
 // drop forgets the oldest key.
 func (k *memoryKeys) drop() (freed int64) {
 	oldest := k.first
-	delete(k.known, oldest.memoryKey)
-	k.first = oldest.next
-	if k.first == nil {
-		*k = memoryKeys{} // maps don't shrink
+	k.known.Delete(oldest.memoryKey)
+	if k.first = oldest.next; k.first == nil {
+		k.last = nil
 	}
 	return oldest.cost()
 }

@@ -119,3 +119,30 @@ func TestMembershipsReleased(t *testing.T) {
 	runtime.KeepAlive(&ms)
 	runtime.KeepAlive(all)
 }
+
+// TestMemoryKeysReleased has all but a few of the keys expire that a layer remembers:
+// it keeps next to nothing of the others.
+func TestMemoryKeysReleased(t *testing.T) {
+	const few = 10
+	var shards [memoryShards]memoryKeys
+	before := heap()
+	for s := range shards {
+		for i := range maxMemoryKeys {
+			key := memoryKey{User("bob"), fmt.Sprintf("key-%d-%d", s, i)}
+			shards[s].add(&memoryKeyed{memoryKey: key, time: int64(i)})
+		}
+	}
+	full := heap() - before
+	for s := range shards {
+		shards[s].expire(int64(memoryKeyWindow) + maxMemoryKeys - few)
+		if n := shards[s].known.Len(); n != few {
+			t.Errorf("%d keys are left, want %d", n, few)
+		}
+	}
+	left := heap() - before
+	t.Logf("%d keys took %d KiB, and %d of them take %d KiB", memoryShards*maxMemoryKeys, full>>10, memoryShards*few, left>>10)
+	if left > full/100 {
+		t.Errorf("of %d bytes %d are left", full, left)
+	}
+	runtime.KeepAlive(&shards)
+}

@@ -48,7 +48,8 @@ func (m *Map[K, V]) Delete(key K) {
 // Len returns how many keys there are.
 func (m *Map[K, V]) Len() int { return len(m.entries) }
 
-// All yields each key and its value, in no order. Keys may be deleted meanwhile.
+// All yields each key and its value, in no order. The map must not be changed meanwhile:
+// Delete may build another one.
 func (m *Map[K, V]) All(yield func(K, V) bool) {
 	for key, value := range m.entries {
 		if !yield(key, value) {
