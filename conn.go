@@ -86,8 +86,9 @@ func (c *Conn) report(what string, err error) {
 }
 
 // Address returns the connection's own address, which no limit on memberships counts.
-// The address of a connection that is over reaches nobody. Where the layer refuses the
-// interest in it, the connection is closed with the close code of the error.
+// The address of a connection that is over reaches nobody: sending to it is no
+// error. Where the layer refuses the interest in it, the connection is closed with the
+// close code of the error.
 func (c *Conn) Address() Address {
 	to := Address{kindConn, c.ID().String()}
 	// Whoever has the address may send to it: from here on it is listened to.

@@ -59,3 +59,10 @@ func PutOff(c *Conn) int {
 	defer c.mu.Unlock()
 	return len(c.setup.then)
 }
+
+// Joining returns how many joins are under way.
+func Joining(h *Hub) int {
+	h.joins.mu.Lock()
+	defer h.joins.mu.Unlock()
+	return h.joins.of.Len()
+}

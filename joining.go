@@ -68,6 +68,9 @@ func (c *Conn) ask(to Address, later func()) (mine, other *joining, err error) {
 		}
 		return nil, joins.find(joinID{c, to}), nil
 	}
+	if c.left {
+		return nil, nil, ErrClosed
+	}
 	if c.setup != nil {
 		err = c.laterJoin(to, later)
 	} else {
