@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -26,7 +25,7 @@ func TestStressChurn(t *testing.T) {
 			if testing.Short() || raceEnabled {
 				rounds = 1000
 			}
-			goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+			goroutines, descriptors := parley.Goroutines(), openDescriptors(t)
 			all := &churned{}
 			s := newSite(t, k.transport, k.hub(t, nil), func() parley.Consumer { return &churner{all: all} })
 			before := held(t)
@@ -47,7 +46,7 @@ func TestStressChurn(t *testing.T) {
 				t.Errorf("%d of %d were connected, %d disconnected", c, rounds, d)
 			}
 			until(t, "goroutines and descriptors are gone", func() bool {
-				return runtime.NumGoroutine() <= goroutines && openDescriptors(t) <= descriptors
+				return parley.Goroutines() <= goroutines && openDescriptors(t) <= descriptors
 			})
 		})
 	}
@@ -61,7 +60,7 @@ func (h holding) String() string {
 }
 
 func held(t *testing.T) holding {
-	return holding{heap: heapInUse(), goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(t)}
+	return holding{heap: heapInUse(), goroutines: parley.Goroutines(), descriptors: openDescriptors(t)}
 }
 
 // churn makes connections, by several goroutines.

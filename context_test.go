@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,7 +31,7 @@ func TestDerivedContextsNeedNoGoroutine(t *testing.T) {
 		t.Run(k.String(), func(t *testing.T) {
 			c, w := watched(t, k.hub(t, nil), k)
 			const n = 500
-			before := runtime.NumGoroutine()
+			before := parley.Goroutines()
 			var derived []context.Context
 			var cancels []context.CancelFunc
 			for range n {
@@ -40,7 +39,7 @@ func TestDerivedContextsNeedNoGoroutine(t *testing.T) {
 				b, cancelB := context.WithTimeout(c.Context(), time.Hour)
 				derived, cancels = append(derived, a, b), append(cancels, cancelA, cancelB)
 			}
-			if grown := runtime.NumGoroutine() - before; grown > n/10 {
+			if grown := parley.Goroutines() - before; grown > n/10 {
 				t.Errorf("%d contexts cost %d goroutines", 2*n, grown)
 			}
 			if got := parley.Waiting(c); got != 2*n {

@@ -1,6 +1,9 @@
 package parley
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // MatchWildcard is for FuzzWildcard.
 var MatchWildcard = matchWildcard
@@ -16,6 +19,17 @@ func IdleRunners(h *Hub) int {
 	h.runners.mu.Lock()
 	defer h.runners.mu.Unlock()
 	return len(h.runners.idle)
+}
+
+// Goroutines returns how many goroutines there are. runtime.NumGoroutine counts those
+// that ended too, by the hundred, while a garbage collection frees their stacks.
+func Goroutines() int {
+	for {
+		stacks := make([]runtime.StackRecord, runtime.NumGoroutine()+100)
+		if n, ok := runtime.GoroutineProfile(stacks); ok {
+			return n
+		}
+	}
 }
 
 // Waiting returns how many functions wait for the end of a connection's context.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -37,9 +36,9 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 			all := &idlers{connect: c.connect}
 			s := newSite(t, "tcp", c.engine.hub(t, nil), func() parley.Consumer { return idler{all: all} })
 			s.bare(t, 100) // so that all is there that does not depend on how many there are
-			heap, goroutines := heapInUse(), runtime.NumGoroutine()
+			heap, goroutines := heapInUse(), parley.Goroutines()
 			s.bare(t, n)
-			until(t, "net/http is done with them", func() bool { return runtime.NumGoroutine() <= goroutines+n*c.goroutines+20 })
+			until(t, "net/http is done with them", func() bool { return parley.Goroutines() <= goroutines+n*c.goroutines+20 })
 			if raceEnabled { // which takes memory of its own
 				return
 			}

@@ -55,7 +55,7 @@ func goroutineID() uint64 {
 func TestIdleRunnersAreBounded(t *testing.T) {
 	for _, k := range engines {
 		t.Run(k.String(), func(t *testing.T) {
-			before := runtime.NumGoroutine()
+			before := parley.Goroutines()
 			const busy = 2 * parley.MaxIdleRunners
 			hub, goOn := k.hub(t, nil), make(chan bool)
 			var waiting sync.WaitGroup
@@ -63,7 +63,7 @@ func TestIdleRunnersAreBounded(t *testing.T) {
 				return consumer{receive: func(*parley.Conn, parley.Message) error { waiting.Done(); <-goOn; return nil }}
 			})
 			conns := s.raw(t, busy)
-			idle := runtime.NumGoroutine()
+			idle := parley.Goroutines()
 			waiting.Add(busy)
 			for _, nc := range conns {
 				write(t, nc, text("a"))
@@ -71,14 +71,14 @@ func TestIdleRunnersAreBounded(t *testing.T) {
 			waiting.Wait()
 			close(goOn)
 			until(t, "the goroutines are idle", func() bool {
-				return parley.IdleRunners(hub) == parley.MaxIdleRunners && runtime.NumGoroutine() <= idle+parley.MaxIdleRunners
+				return parley.IdleRunners(hub) == parley.MaxIdleRunners && parley.Goroutines() <= idle+parley.MaxIdleRunners
 			})
 			for _, nc := range conns {
 				_ = nc.Close()
 			}
 			hubCloses(t, hub)
 			s.http.Close()
-			until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+			until(t, "no goroutine is left", func() bool { return parley.Goroutines() <= before })
 			if n := parley.IdleRunners(hub); n != 0 {
 				t.Errorf("%d goroutines are idle in a closed hub", n)
 			}
@@ -91,7 +91,7 @@ func TestIdleRunnersAreBounded(t *testing.T) {
 func TestGoexitLosesNoRunner(t *testing.T) {
 	for _, k := range engines {
 		t.Run(k.String(), func(t *testing.T) {
-			before := runtime.NumGoroutine()
+			before := parley.Goroutines()
 			hub := k.hub(t, nil)
 			const exits = parley.MaxIdleRunners + 50
 			ended := make(chan parley.CloseCode, exits)
@@ -130,7 +130,7 @@ func TestGoexitLosesNoRunner(t *testing.T) {
 			reset(t, healthy)
 			hubCloses(t, hub)
 			s.http.Close()
-			until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+			until(t, "no goroutine is left", func() bool { return parley.Goroutines() <= before })
 		})
 	}
 }

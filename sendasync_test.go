@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -35,11 +34,11 @@ func TestSendAsyncInOrder(t *testing.T) { // not parallel: it counts goroutines
 		senders, _ := async(t, hub)
 		for name, send := range senders {
 			done, results := collect(n)
-			goroutines := runtime.NumGoroutine()
+			goroutines := parley.Goroutines()
 			for i := range n {
 				send(parley.User(name), parley.Text(fmt.Sprint(i)), done)
 			}
-			if more := runtime.NumGoroutine() - goroutines; more > n/20 {
+			if more := parley.Goroutines() - goroutines; more > n/20 {
 				t.Errorf("%s: %d goroutines for %d messages", name, more, n)
 			}
 			synctest.Wait()

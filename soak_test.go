@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +23,7 @@ import (
 // seed of the first.
 func TestSoak(t *testing.T) {
 	count, first := soakNumber(t, "PARLEY_SOAK", 24), soakNumber(t, "PARLEY_SOAK_SEED", 1)
-	before := runtime.NumGoroutine()
+	before := parley.Goroutines()
 	t.Run("seed", func(t *testing.T) {
 		for seed := first; seed < first+count; seed++ {
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
@@ -33,7 +32,7 @@ func TestSoak(t *testing.T) {
 			})
 		}
 	})
-	until(t, "all goroutines are gone", func() bool { return runtime.NumGoroutine() <= before })
+	until(t, "all goroutines are gone", func() bool { return parley.Goroutines() <= before })
 }
 
 func soakNumber(t *testing.T, name string, usual uint64) uint64 {
