@@ -101,10 +101,52 @@ func TestDeviceLostTwice(t *testing.T) {
 	c.acknowledge()
 	m.lose(t, c, 1)
 	a = m.as(t, "bob", nil)
-	a.numbers(0, 6)
+	a.numbers(0, 4) // c had the rest
 	a.acknowledge()
 	m.lose(t, a, 1)
 	m.as(t, "bob", nil).quiet()
+}
+
+// TestDeviceReloads has the only tab that is left of a device come again: it is handed
+// what another one owed, and not all that it acknowledged since. Of a debt that is gone
+// it is told, and of no more.
+func TestDeviceReloads(t *testing.T) {
+	t.Parallel()
+	for _, device := range []string{"", "phone"} {
+		for _, c := range []struct{ n, sent, told int }{{10, 2, 0}, {600, 2, 0}, {1500, 0, 2}} {
+			for _, stays := range []bool{false, true} {
+				hub := newHub(t, nil)
+				m := newMail(t, engines[0], hub, nil)
+				opts, missed := misses(parley.JoinOptions{Device: device})
+				a, b := m.as(t, "bob", opts), m.as(t, "bob", opts)
+				a.quiet()
+				b.quiet()
+				keep(t, hub, bob, 0, 2)
+				b.numbers(0, 2)
+				b.acknowledge()
+				m.lose(t, a, 1)
+				keep(t, hub, bob, 2, 2+c.n)
+				b.numbers(2, 2+c.n)
+				b.acknowledge()
+				if !stays {
+					m.lose(t, b, 1)
+				}
+				keep(t, hub, bob, 2+c.n, 3+c.n)
+				b = m.as(t, "bob", opts)
+				b.numbers(0, c.sent)
+				b.numbers(2+c.n, 3+c.n)
+				b.quiet()
+				if c.told > 0 {
+					if got := await(t, missed, "Missed"); got.Messages != int64(c.told) {
+						t.Errorf("told of %+v, want %d messages", got, c.told)
+					}
+				}
+				if s := hub.Stats(); s.Trimmed != int64(c.told) || len(missed) > 0 {
+					t.Errorf("counted %+v, want %d trimmed", s, c.told)
+				}
+			}
+		}
+	}
 }
 
 // TestDeviceClosesWithNothingOwed has a second tab close that had everything: the

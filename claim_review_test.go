@@ -59,6 +59,39 @@ func TestRejectedFirstMessage(t *testing.T) {
 	}
 }
 
+// TestRejectedBehindGap has the first message behind a gap be one that the client rejects:
+// it is given up, and both losses are told.
+func TestRejectedBehindGap(t *testing.T) {
+	t.Parallel()
+	for _, joined := range []bool{false, true} {
+		hub := newHub(t, &parley.Options{Keep: []parley.KeepRule{{Pattern: "user:*", Messages: 5}}})
+		m := newMail(t, engines[0], hub, nil)
+		opts := &parley.JoinOptions{Device: "phone"}
+		if joined {
+			opts.Joined = func(parley.Cursor, bool) {}
+		}
+		w := m.as(t, "bob", opts)
+		keep(t, hub, bob, 0, 1)
+		w.numbers(0, 1)
+		w.acknowledge()
+		m.lose(t, w, 1)
+		keep(t, hub, bob, 1, 20)
+		if err := hub.Send(t.Context(), bob, parley.Text("poison")); err != nil {
+			t.Fatal(err)
+		}
+		keep(t, hub, bob, 20, 24)
+		connections := 0
+		for ended := true; ended; connections++ {
+			if _, ended = m.rejecting(t, opts, 1009, "23"); connections > 12 {
+				t.Fatal("there is no end")
+			}
+		}
+		if s := hub.Stats(); s.Undeliverable != 1 {
+			t.Errorf("after %d connections: %+v", connections, s)
+		}
+	}
+}
+
 // TestAcknowledgedWhileClosing has a client answer a ping behind our close frame: what
 // it acknowledged does not come again.
 func TestAcknowledgedWhileClosing(t *testing.T) {

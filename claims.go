@@ -38,6 +38,7 @@ type look struct {
 	now     int64
 	timeout int64
 	ended   []claimant // by this look
+	least   uint64     // the lowest place of those too whose claim ended
 }
 
 // at counts a claim in, and reports how far its receiver got.
@@ -57,16 +58,18 @@ func (k *look) at(of claimant) {
 		(*c).ended = true
 		k.ended = append(k.ended, of)
 	}
+	k.least = min(k.least, at.Seq)
 	if !(*c).ended && at.Seq < k.lowest.Seq {
 		k.lowest.Seq = at.Seq
 	}
 }
 
-// looked is what the last look at a topic with many claims found. It holds, as places
-// only move forward, and who joins sets it back.
+// looked is what the last look at a topic with many claims found. Places only move
+// forward, and who joins sets it back. But a claim that ended may be renewed.
 type looked struct {
-	low Cursor // no claim is before it
-	at  int64  // Unix time in nanoseconds
+	low   Cursor // no claim is before it
+	least uint64 // nor will one be before this place
+	at    int64  // Unix time in nanoseconds
 }
 
 // Topics with more claims than manyClaims are gone through once in claimsPause at
@@ -80,19 +83,19 @@ const (
 // Called with the shard's claims locked.
 func (s *shard) look(t *topic, k *look) {
 	last := s.looks.Get(t)
-	if last.low.Epoch == k.upTo.Epoch && (last.low.Seq >= k.lowest.Seq || k.now-last.at < claimsPause) {
+	if last.low.Epoch == k.upTo.Epoch && (min(last.least, last.low.Seq) >= k.lowest.Seq || k.now-last.at < claimsPause) {
 		k.lowest.Seq = min(k.lowest.Seq, last.low.Seq)
 		return
 	}
 	mine := *k
-	mine.lowest = k.upTo
+	mine.lowest, mine.least = k.upTo, k.upTo.Seq
 	n := 0
 	for f := range t.Followers {
 		mine.at(f.(*following))
 		n++
 	}
 	if n > manyClaims {
-		s.looks.Set(t, looked{mine.lowest, k.now})
+		s.looks.Set(t, looked{mine.lowest, mine.least, k.now})
 	} else {
 		s.looks.Delete(t)
 	}

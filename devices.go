@@ -67,6 +67,43 @@ func (d debt) join(other debt) debt {
 // skip is what a new connection need not be sent again: behind until, up to to.
 type skip struct{ until, to Cursor }
 
+// owing is the debt of a device whose last connection left.
+type owing struct {
+	from Cursor // where the layer's cursor is
+	past skip   // what that connection acknowledged behind the debt
+}
+
+// maxOwing bounds the devices of one shard that are remembered with a debt. One that is
+// forgotten is sent again what was acknowledged behind it.
+const maxOwing = 64
+
+// owes notes what a device owes whose last connection leaves.
+func (s *shard) owes(id deviceID, d *device) {
+	if d.debt.until.IsZero() || d.debt.until.Epoch != d.at.Epoch || d.debt.until.Seq >= d.at.Seq {
+		return
+	}
+	if s.owing == nil {
+		s.owing = map[deviceID]owing{}
+	}
+	for other := range s.owing {
+		if len(s.owing) < maxOwing {
+			break
+		}
+		delete(s.owing, other)
+	}
+	s.owing[id] = owing{d.debt.from, skip{d.debt.until, d.at}}
+}
+
+// owed returns what the first connection of a device may skip that begins where the
+// last one left a debt.
+func (s *shard) owed(id deviceID, from Cursor) skip {
+	found, ok := s.owing[id]
+	if delete(s.owing, id); !ok || found.from != from {
+		return skip{}
+	}
+	return found.past
+}
+
 // behind returns the place of two that is further behind. Zero is before all, and a
 // place of another epoch than a's is none.
 func behind(a, b Cursor) Cursor {
@@ -156,6 +193,8 @@ func (s *shard) leaves(f *following, head Cursor) Cursor {
 	}
 	if d.debt = d.debt.join(owed); other != nil {
 		other.take(d)
+	} else {
+		s.owes(f.id(), d)
 	}
 	f.share.of = d
 	return d.place()
@@ -295,6 +334,7 @@ func (s *shard) movesLate(f *following, to Cursor) Cursor {
 func (t *table) begins(f *following, b *beginning) (past skip) {
 	s, unlock := t.claims(f.member.topic.address())
 	defer unlock()
+	past = s.owed(f.id(), b.from)
 	d := s.shared(f)
 	if d != nil && !d.debt.until.IsZero() && behind(b.from, d.debt.from) != b.from {
 		// The layer's cursor went past a debt before it was known.
@@ -307,7 +347,7 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 		d.told = b.at
 	}
 	if d == nil {
-		return skip{}
+		return past
 	}
 	at := b.from
 	others, n := Cursor{}, 0
@@ -336,7 +376,7 @@ func (t *table) begins(f *following, b *beginning) (past skip) {
 	if !owed.until.IsZero() && d.debt.until.IsZero() && owed.until.Epoch == others.Epoch && owed.until.Seq < others.Seq {
 		return skip{owed.until, others}
 	}
-	return skip{}
+	return past
 }
 
 // Acked moves the device's cursor. The loop calls it.

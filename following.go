@@ -2,6 +2,7 @@ package parley
 
 import (
 	"context"
+	"slices"
 
 	"github.com/parley-rt/parley/internal/fault"
 	"github.com/parley-rt/parley/internal/socket"
@@ -30,6 +31,7 @@ type wishes struct {
 // pages is what is to be done about pages.
 type pages struct {
 	untold  *Missed // a gap before the first one
+	told    Cursor  // where the last gap ends that was told
 	skip    skip    // what need not be read
 	careful Cursor  // up to there one message a page is read
 }
@@ -142,7 +144,8 @@ func (f *following) begin(ctx context.Context, options *JoinOptions, mine *joini
 			return err
 		}
 		if past := hub.table.begins(f, &b); past != (skip{}) {
-			f.skips(past)
+			f.extra().skip = past
+			b.skips(past)
 		}
 	}
 	if b.missed && !b.gaveUp {
@@ -206,12 +209,13 @@ func (f *following) start(ctx context.Context, options *JoinOptions) (b beginnin
 	if err != nil {
 		return b, err
 	}
-	b.missed, b.lost = page.Missed, page.Lost
+	// A user of whom the layer knows no device was handed nothing of what is gone.
+	b.missed, b.lost = page.Missed || page.Lost > 0, page.Lost
 	switch {
 	case len(page.Messages) == 0:
 		b.at = page.Cursor
 		b.how.At, b.how.Head = socket.Position(b.at), true
-	case page.Missed || b.at.IsZero():
+	case b.missed || b.at.IsZero():
 		first := &page.Messages[0]
 		b.at, b.how.At = Cursor{first.Cursor.Epoch, first.Prev}, socket.Position{}
 	}
@@ -311,6 +315,10 @@ func (f *following) gap(page *Page) (gap *Missed) {
 		return gap
 	}
 	missed := missedBy(f.member.topic.address(), page)
+	if !f.isNews(&missed) {
+		return nil
+	}
+	f.extra().told = missed.Cursor
 	f.conn().Hub().lost(missed.Messages)
 	if !f.tells() {
 		return nil
@@ -318,27 +326,55 @@ func (f *following) gap(page *Page) (gap *Missed) {
 	return &missed
 }
 
-// skips has the reader skip a part of the log.
-func (f *following) skips(past skip) {
-	f.extra().skip = past
+// isNews takes out of a gap what is no loss, or was told before: a page that the loop
+// had no room for is read again. It reports whether anything is left.
+func (f *following) isNews(gap *Missed) bool {
+	if f.pages == nil || gap.Messages == 0 {
+		return f.pages == nil || gap.Cursor != f.pages.told
+	}
+	from, to := Cursor(f.At()), gap.Cursor
+	if told := f.pages.told; told.Epoch == to.Epoch && told.Seq > from.Seq {
+		gap.Messages -= overlap(skip{from, to}, skip{from, told})
+		from = told
+	}
+	gap.Messages -= overlap(skip{from, to}, f.pages.skip)
+	return gap.Messages > 0
 }
 
-// skipSome cuts a page where what may be skipped begins, and has the next one begin
-// where that ends.
+// overlap returns how many places two parts of a log share.
+func overlap(a, b skip) int64 {
+	if a.to.Epoch != b.to.Epoch {
+		return 0
+	}
+	from, to := max(a.until.Seq, b.until.Seq), min(a.to.Seq, b.to.Seq)
+	return int64(to - min(from, to))
+}
+
+// skips takes out of the gap before the first message what is no loss.
+func (b *beginning) skips(past skip) {
+	if b.lost == 0 || b.gaveUp {
+		return
+	}
+	b.lost -= overlap(skip{Cursor{b.at.Epoch, b.at.Seq - uint64(b.lost)}, b.at}, past)
+	b.missed = b.lost > 0
+}
+
+// skipSome takes out of a page what may be skipped, and has the next one begin behind it.
 func (f *following) skipSome(page *Page) {
 	if f.pages == nil || f.pages.skip == (skip{}) {
 		return
 	}
 	past := f.pages.skip
-	switch {
-	case page.Cursor.Epoch == past.to.Epoch && page.Cursor.Seq < past.until.Seq:
-		return
-	case page.Cursor.Epoch == past.to.Epoch && page.Cursor.Seq < past.to.Seq:
-		n := 0
-		for n < len(page.Messages) && page.Messages[n].Cursor.Seq <= past.until.Seq {
-			n++
+	if page.Cursor.Epoch == past.to.Epoch {
+		if page.Cursor.Seq < past.until.Seq {
+			return
 		}
-		page.Messages, page.Cursor, page.More = page.Messages[:n], past.to, true
+		page.Messages = slices.DeleteFunc(page.Messages, func(e Envelope) bool {
+			return e.Cursor.Seq > past.until.Seq && e.Cursor.Seq <= past.to.Seq
+		})
+		if page.Cursor.Seq < past.to.Seq {
+			page.Cursor, page.More = past.to, true
+		}
 	}
 	f.pages.skip = skip{}
 }

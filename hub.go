@@ -95,7 +95,7 @@ type Stats struct {
 
 	// Undeliverable counts messages that an Encoder could not encode, or made invalid
 	// text of, once for each Handler; and kept messages that were given up for a
-	// device, since its client ended several connections in a row with each.
+	// device, since its client ended several connections with each.
 	Undeliverable int64
 }
 

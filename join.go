@@ -19,8 +19,8 @@ import (
 // client gives by itself, acknowledges. What was sent but not acknowledged when a
 // connection is lost is sent again to the next one. nil options are the defaults.
 //
-// Identifying as the same user again waits for the first call, and returns what that
-// does. Within Connect it is put off, as [Conn.Join] is.
+// Identifying as the same user again waits for the first call to fail or to call Joined,
+// and returns what that did. Within Connect it is put off, as [Conn.Join] is.
 func (c *Conn) Identify(name string, options *JoinOptions) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -37,15 +37,17 @@ func (c *Conn) Identify(name string, options *JoinOptions) error {
 type JoinOptions struct {
 	// After is the place of the last message that the client has. Those behind
 	// it come first, then live ones, in order, none twice; no answer to a ping
-	// acknowledges anything. Default: a group's messages from now on; of a user's,
+	// acknowledges anything. Where nothing is kept that is an error with the code
+	// [BadRequest]. Default: a group's messages from now on; of a user's,
 	// all that no connection of the same Device acknowledged.
 	After Cursor
 
 	// Device names which of the user's devices this is, each of which has a place
 	// of its own in the log. A new one begins at the furthest place of any, or
 	// with the oldest message; the one without a name is new until it acknowledged
-	// something, or another one is known. One that is not connected for longer than
-	// messages are kept is new again. Only for Identify, without After. At most 200 bytes,
+	// something, or another one is known. One that is not connected for twice as long as
+	// messages are kept is new again. Beyond [MaxCursors] named ones a new one fails with
+	// the code [Conflict]. Only for Identify, without After. At most 200 bytes,
 	// as the name of a user is.
 	Device string
 
@@ -82,7 +84,7 @@ func (o *JoinOptions) check(to Address) (JoinOptions, error) {
 // Join makes the connection a member of a group or of [Everyone], from the
 // messages on that are sent after it returned, or those behind
 // [JoinOptions.After]. Joining twice is joining once: the second one waits for the
-// first one, and returns what that does. nil options are the defaults. A user's
+// first one to fail or to call Joined, and returns what that did. nil options are the defaults. A user's
 // address is joined by [Conn.Identify].
 //
 // Within Connect joining is put off until the connection is accepted, and has the rest
@@ -107,6 +109,9 @@ func (c *Conn) Join(to Address, options *JoinOptions) error {
 }
 
 func (c *Conn) join(to Address, options JoinOptions) (err error) {
+	if !options.After.IsZero() && c.handler.hub.keep.find(to) == nil {
+		return errNotKept(to)
+	}
 	mine, other, err := c.ask(to, func() { c.joinLater(to, options) })
 	switch {
 	case other != nil:

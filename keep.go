@@ -83,6 +83,11 @@ func compileKeep(rules []KeepRule) (keepRules, error) {
 	return compiled, nil
 }
 
+// errNotKept is of what needs a log.
+func errNotKept(to Address) error {
+	return &Error{BadRequest, "what is sent to " + to.String() + " is not kept"}
+}
+
 // find returns the rule of an address, nil where it is not kept.
 func (rules keepRules) find(of Address) *keepRule {
 	for i := range rules {

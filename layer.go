@@ -3,6 +3,7 @@ package parley
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -76,18 +77,20 @@ type Link interface {
 	// and the page then holds the newest of all.
 	ReadBefore(ctx context.Context, of Address, before Cursor, limit PageLimit) (Page, error)
 
-	// Cursors returns the named cursors of an address. There are 64 at most:
-	// beyond, the one that was moved longest ago is forgotten; and so is one
-	// that was not moved for longer than messages are kept.
+	// Cursors returns the named cursors of an address: [MaxCursors] at most, and the
+	// one whose name is empty. One that was not moved for twice as long as messages
+	// are kept is forgotten.
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
 	// Introduce sets a named cursor unless there is one, and returns once that is
 	// safe, or the one that there is: unlike what Advance moves later, it is not lost
-	// in a crash. It does nothing where Advance would ignore the place.
+	// in a crash. It does nothing where Advance would ignore the place. Where there are
+	// MaxCursors others it fails with the code [Conflict]: a cursor that is forgotten
+	// would lose what follows it.
 	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch; one that stays where it is was moved all the same. A place
 	// beyond the head or of another epoch is ignored, but not one of what was
-	// trimmed. Names are any text of at most 200 bytes. Advance does not wait, and
+	// trimmed. So is a new name beyond MaxCursors. Names are any text of at most 200 bytes. Advance does not wait, and
 	// what was moved last may be lost in a crash.
 	Advance(of Address, name string, to Cursor)
 
@@ -103,6 +106,10 @@ type Link interface {
 	// that another hub was sending meanwhile. done and Deliver must not call it.
 	Close() error
 }
+
+// MaxCursors is how many named cursors an address has at most, besides the one whose
+// name is empty.
+const MaxCursors = 64
 
 // Local is what a [Layer] knows of a hub. Its methods are safe for concurrent
 // use.
@@ -158,7 +165,7 @@ type Page struct {
 	Cursor   Cursor     // ReadAfter: where the next page follows; ReadBefore: the place of the first message, or the place asked for
 	More     bool       // there are more in the direction that was read
 	Missed   bool       // the log could not go on from the place asked for
-	Lost     int64      // ReadAfter, where Missed: how many messages between the place and the page are gone; 0 where that is unknown
+	Lost     int64      // ReadAfter: how many messages between the place and the page are gone; 0 where that is unknown. Behind the zero Cursor: of all since the log began, or since the furthest place of a cursor that is forgotten
 }
 
 // Retention says how much of a log is kept: messages beyond any of the bounds are
@@ -178,6 +185,10 @@ type Retention struct {
 // claimedBytes is what a message of any size counts for where claims hold more than
 // Retention.Messages.
 const claimedBytes = 64
+
+// CursorAge returns for how long a named cursor is remembered that is not moved: twice
+// Age. So the messages behind it are gone before it is, and its device can be told.
+func (r Retention) CursorAge() time.Duration { return 2 * min(r.Age, math.MaxInt64/2) }
 
 // MostMessages returns how many messages a log holds at most for the claims on it:
 // Messages, or one for each 64 of Bytes if that is more.

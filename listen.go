@@ -49,7 +49,7 @@ func (h *Hub) Listen(ctx context.Context, to Address, options *ListenOptions, f 
 	if h.keep.find(to) != nil {
 		l.behind, l.late = make(chan struct{}, 1), make(chan struct{}, 1)
 	} else if !opts.After.IsZero() {
-		return &Error{BadRequest, "what is sent to " + to.String() + " is not kept"}
+		return errNotKept(to)
 	}
 	if err := h.link.Subscribe(ctx, to); err != nil {
 		return causeOf(ctx, err)

@@ -55,6 +55,18 @@ func mustAppend(t testing.TB, link Link, to Address, data string) Sent {
 	return s
 }
 
+// useShard has the shard of an address look at all its logs, one for each append to
+// others.
+func useShard(t *testing.T, l *MemoryLayer, link Link, of Address) {
+	t.Helper()
+	for i, n := 0, 0; n < 10; i++ {
+		if to := Group(fmt.Sprint(i)); l.shard(to) == l.shard(of) {
+			mustAppend(t, link, to, "other")
+			n++
+		}
+	}
+}
+
 // TestMemoryPlaces has no place of a log that was forgotten come back.
 func TestMemoryPlaces(t *testing.T) {
 	t.Parallel()
@@ -65,10 +77,8 @@ func TestMemoryPlaces(t *testing.T) {
 		for range 3 {
 			old = append(old, mustAppend(t, link, to, "old"))
 		}
-		time.Sleep(someHours.Age + 1)
-		for i := range 500 { // each looks at one log of its shard
-			mustAppend(t, link, Group(fmt.Sprint(i%100)), "other")
-		}
+		time.Sleep(someHours.CursorAge() + 1)
+		useShard(t, l, link, to)
 		if l.shard(to).logs.Get(to) != nil {
 			t.Error("a log is not forgotten though all of it is too old")
 		}
@@ -149,13 +159,16 @@ func TestMemoryCursorsExpire(t *testing.T) {
 		}
 		link.Advance(to, "a", at)
 		link.Advance(to, "b", at)
-		time.Sleep(2 * time.Hour)
+		time.Sleep(4 * time.Hour)
 		link.Advance(to, "b", Cursor{at.Epoch, 0}) // it stays, and was used
 		check("a", "b")
-		time.Sleep(2 * time.Hour)
+		time.Sleep(4 * time.Hour)
 		check("b")
-		time.Sleep(2 * time.Hour)
+		time.Sleep(4 * time.Hour)
 		check()
+		if page, err := link.ReadAfter(t.Context(), to, Cursor{}, PageLimit{1, 1}); err != nil || page.Lost != 0 {
+			t.Errorf("%d messages are lost that a cursor went past, %v", page.Lost, err)
+		}
 		if used, logs := checkUsed(t, l); used != logCost+1 || logs != 1 {
 			t.Errorf("%d bytes are used by %d logs", used, logs)
 		}
@@ -163,6 +176,42 @@ func TestMemoryCursorsExpire(t *testing.T) {
 		if used, logs := checkUsed(t, l); used != 0 || logs != 0 {
 			t.Errorf("%d bytes are used by %d logs", used, logs)
 		}
+	})
+}
+
+// TestMemoryTellsWhatIsTooOld has messages be too old before anybody had them: they are
+// counted for as long as a cursor is remembered, and what a cursor went past is not.
+func TestMemoryTellsWhatIsTooOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &MemoryLayer{}
+		link := attach(t, l, someHours)
+		check := func(to Address, want int64) {
+			t.Helper()
+			useShard(t, l, link, to)
+			page, err := link.ReadAfter(t.Context(), to, Cursor{}, PageLimit{1, 1})
+			if err != nil || page.Missed || page.Lost != want || len(page.Messages) > 0 {
+				t.Errorf("of %v there is %+v, %v, want %d lost", to, page, err, want)
+			}
+		}
+		ann, bob := User("ann"), User("bob")
+		for i := range 5 {
+			mustAppend(t, link, ann, "data")
+			if at := mustAppend(t, link, bob, "data").Cursor; i == 2 {
+				link.Advance(bob, "", at)
+			}
+		}
+		time.Sleep(someHours.Age + time.Minute)
+		check(ann, 5)
+		if named, err := link.Cursors(t.Context(), bob); err != nil || len(named) != 1 {
+			t.Errorf("the cursors of what is too old are %v, %v", named, err)
+		}
+		time.Sleep(someHours.Age - 2*time.Minute)
+		mustAppend(t, link, bob, "data")
+		check(ann, 5)
+		time.Sleep(someHours.Age + 2*time.Minute)
+		check(ann, 0)
+		check(bob, 3)
 	})
 }
 

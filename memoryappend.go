@@ -106,5 +106,5 @@ func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error 
 // newLog returns a log that is not one of the shard's yet.
 func (s *memoryShard) newLog(of Address, retention Retention) *memoryLog {
 	of.name = strings.Clone(of.name) // it may be a piece of a long request
-	return &memoryLog{address: of, retention: retention, head: s.floor}
+	return &memoryLog{address: of, retention: retention, head: s.floor, base: s.floor}
 }

@@ -2,6 +2,7 @@ package parley
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -16,10 +17,7 @@ type memoryCursor struct {
 	moved int64 // Unix nanoseconds
 }
 
-const (
-	maxCursors = 64
-	cursorCost = 64
-)
+const cursorCost = 64
 
 func (c *memoryCursor) cost() int64 { return int64(len(c.name)) + cursorCost }
 
@@ -27,33 +25,38 @@ func (cs memoryCursors) index(name string) int {
 	return slices.IndexFunc(cs, func(c memoryCursor) bool { return c.name == name })
 }
 
-// set adds a cursor, or moves the one of its name forward. It returns what the
-// one costs that is forgotten for it.
-func (cs *memoryCursors) set(c memoryCursor) (freed int64) {
-	at := cs.index(c.name)
-	switch {
-	case at >= 0:
+// set adds a cursor, or moves the one of its name forward.
+func (cs *memoryCursors) set(c memoryCursor) {
+	if at := cs.index(c.name); at >= 0 {
 		old := (*cs)[at]
 		c.name, c.seq = old.name, max(c.seq, old.seq)
-	case len(*cs) == maxCursors:
-		at, freed = 0, (*cs)[0].cost()
-	}
-	if at >= 0 {
 		*cs = slices.Delete(*cs, at, at+1)
 	}
 	*cs = append(*cs, c)
-	return freed
 }
 
-// expire forgets those that were moved before a time, and returns what they
-// cost.
-func (cs *memoryCursors) expire(before int64) (freed int64) {
+// room reports whether there may be a cursor of a name.
+func (cs memoryCursors) room(name string) bool {
+	others := len(cs)
+	if cs.index("") >= 0 {
+		others--
+	}
+	return name == "" || others < MaxCursors || cs.index(name) >= 0
+}
+
+// expire forgets those that were moved before a time. It returns what they cost, and
+// the furthest place of one.
+func (cs *memoryCursors) expire(before int64) (freed int64, furthest uint64) {
 	for len(*cs) > 0 && (*cs)[0].moved < before {
 		freed += (*cs)[0].cost()
+		furthest = max(furthest, (*cs)[0].seq)
 		*cs = slices.Delete(*cs, 0, 1)
 	}
-	return freed
+	return freed, furthest
 }
+
+// errCursors is of a device more than there may be.
+var errCursors = &Error{Conflict, fmt.Sprintf("there are %d devices already: a client is to name the same one each time", MaxCursors)}
 
 func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, error) {
 	if err := m.check(); err != nil {
@@ -71,19 +74,18 @@ func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, 
 	return named, nil
 }
 
-// Introduce sets a cursor if there is room for another name.
+// Introduce sets a cursor if there is memory for it.
 func (m *memoryLink) Introduce(_ context.Context, of Address, name string, at Cursor) error {
-	m.move(of, name, at, true)
-	return m.check()
+	return m.move(of, name, at, true)
 }
 
-// Advance does nothing where there is no room for another name.
-func (m *memoryLink) Advance(of Address, name string, to Cursor) { m.move(of, name, to, false) }
+// Advance does nothing where there is no memory for another name.
+func (m *memoryLink) Advance(of Address, name string, to Cursor) { _ = m.move(of, name, to, false) }
 
 // move moves a cursor, or, if it is to be a new one, sets it unless it is there.
-func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) {
-	if m.check() != nil || to.Epoch != m.layer.epoch {
-		return
+func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) error {
+	if err := m.check(); err != nil || to.Epoch != m.layer.epoch {
+		return err
 	}
 	retention := m.local.Retention(of)
 	s := m.layer.shard(of)
@@ -91,8 +93,11 @@ func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) {
 	defer s.mu.Unlock()
 	now := unixNano()
 	log := s.find(of, now)
-	if to.Seq > s.head(log).Seq || isNew && log != nil && log.cursors.index(name) >= 0 {
-		return
+	switch {
+	case to.Seq > s.head(log).Seq, isNew && log != nil && log.cursors.index(name) >= 0:
+		return nil
+	case log != nil && !log.cursors.room(name):
+		return errCursors
 	}
 	var cost int64
 	if log == nil {
@@ -105,8 +110,9 @@ func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) {
 		cost += c.cost()
 	}
 	if !s.layer.reserve(cost) {
-		return
+		return nil
 	}
 	s.add(log)
-	s.layer.reserve(-log.cursors.set(c))
+	log.cursors.set(c)
+	return nil
 }

@@ -13,6 +13,8 @@ type memoryLog struct {
 	address   Address
 	retention Retention // the last append's
 	head      uint64    // the Seq of the newest message that there was
+	base      uint64    // of the last one that was before the log began, or that a forgotten cursor went past
+	newest    int64     // when it came, in Unix nanoseconds
 	bytes     int64     // of data
 	ring      []memoryMessage
 	start     uint32 // of the oldest message in ring, whose length is a power of two
@@ -84,7 +86,9 @@ func (l *memoryLog) expire(now int64) (cost int64) {
 		cost += l.at(n).cost()
 	}
 	l.drop(n)
-	return cost + l.cursors.expire(now-int64(l.retention.Age))
+	freed, furthest := l.cursors.expire(now - int64(l.retention.CursorAge()))
+	l.base = max(l.base, furthest)
+	return cost + freed
 }
 
 // drop takes the oldest n messages out.
@@ -112,6 +116,7 @@ func (l *memoryLog) push(m memoryMessage) *memoryMessage {
 	l.head++
 	l.count++
 	l.bytes += int64(len(m.data))
+	l.newest = m.time
 	last := l.at(l.count - 1)
 	*last = m
 	return last
@@ -126,6 +131,12 @@ func (l *memoryLog) resize(size int) {
 }
 
 func (l *memoryLog) empty() bool { return l.count == 0 && len(l.cursors) == 0 }
+
+// owes reports whether a user may still come who was handed nothing of what was too old:
+// that is remembered for as long as a cursor would be.
+func (l *memoryLog) owes(now int64) bool {
+	return l.address.IsInbox() && l.base < l.head && now-l.newest <= int64(l.retention.CursorAge())
+}
 
 // envelope returns the message of a Seq that the log has.
 func (l *memoryLog) envelope(epoch, seq uint64) Envelope {

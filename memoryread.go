@@ -26,6 +26,8 @@ func (m *memoryLink) ReadAfter(_ context.Context, of Address, after Cursor, limi
 	}
 	seq := log.first()
 	switch {
+	case after.IsZero():
+		page.Lost = int64(seq - min(seq, log.base+1))
 	case !page.Missed:
 		seq = max(seq, after.Seq+1)
 	case after.Epoch == s.layer.epoch && after.Seq < seq:

@@ -168,17 +168,17 @@ func (s *memoryShard) step(now int64) {
 	if s.hand >= len(s.order) {
 		s.hand = 0
 	}
-	if len(s.order) > 0 && !s.forget(s.hand, now) {
+	if len(s.order) > 0 && !s.forget(s.hand, now, false) {
 		s.hand++
 	}
 }
 
-// forget drops what is too old of a log, and the log where that is all. The
-// caller holds mu.
-func (s *memoryShard) forget(i int, now int64) bool {
+// forget drops what is too old of a log, and the log where that is all. Where the layer is
+// full it does so though a user is to be told of that. The caller holds mu.
+func (s *memoryShard) forget(i int, now int64, full bool) bool {
 	log := s.order[i]
 	s.layer.reserve(-log.expire(now))
-	if !log.empty() {
+	if !log.empty() || !full && log.owes(now) {
 		return false
 	}
 	s.floor = max(s.floor, log.head)
@@ -199,7 +199,7 @@ func (s *memoryShard) sweep(now int64) {
 	defer s.mu.Unlock()
 	s.layer.reserve(-s.keys.expire(now))
 	for i := len(s.order) - 1; i >= 0; i-- {
-		s.forget(i, now)
+		s.forget(i, now, true)
 	}
 }
 

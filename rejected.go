@@ -15,7 +15,8 @@ import (
 // maxRejections times the device's cursor moves past it: it is counted, logged, and
 // the client's program is told as of any other lost message.
 
-// maxRejections is how many connections in a row may end with one message.
+// maxRejections is how many connections may end with one message that none of them
+// acknowledged. Others may be lost in between.
 const maxRejections = 3
 
 // maxRejecting bounds the devices that are remembered; beyond, one is forgotten, which
@@ -44,7 +45,8 @@ type deviceID struct {
 type rejection struct {
 	at    Cursor // the first message behind it was not acknowledged
 	until Cursor // the last one that was handed over
-	times int    // in a row, of this message
+	last  Cursor // the last one that the last connection was handed
+	times int    // of connections, none of which acknowledged it
 }
 
 // add notes a connection that ended with messages to acknowledge.
@@ -55,7 +57,7 @@ func (r *rejections) add(id deviceID, at, until Cursor) {
 	if !ok || found.at != at {
 		found = rejection{at: at}
 	}
-	found.until = ahead(until, found.until)
+	found.until, found.last = ahead(until, found.until), until
 	found.times++
 	if r.of == nil {
 		r.of = make(map[deviceID]rejection)
@@ -118,7 +120,7 @@ func (f *following) beCareful(ctx context.Context, b *beginning) error {
 		return nil
 	}
 	if found.times >= maxRejections {
-		if err := f.giveUp(ctx, b); err != nil {
+		if err := f.giveUp(ctx, b, found.last); err != nil {
 			return err
 		}
 	}
@@ -127,17 +129,22 @@ func (f *following) beCareful(ctx context.Context, b *beginning) error {
 	return nil
 }
 
-// giveUp moves the device past the message that it is to be sent next.
-func (f *following) giveUp(ctx context.Context, b *beginning) error {
+// giveUp moves the device past the message that it is to be sent next, unless all up to
+// the last one that was rejected are gone.
+func (f *following) giveUp(ctx context.Context, b *beginning, last Cursor) error {
 	hub, of := f.conn().Hub(), f.member.topic.address()
 	page, err := hub.link.ReadAfter(ctx, of, b.at, PageLimit{Messages: 1, Bytes: 1})
 	if err != nil {
 		return err
 	}
-	if !page.Missed && len(page.Messages) == 1 {
+	if len(page.Messages) == 1 && page.Messages[0].Cursor.Epoch == last.Epoch && page.Messages[0].Cursor.Seq <= last.Seq {
+		gone := b.lost + page.Lost
+		if b.missed || page.Missed {
+			hub.lost(gone)
+		}
 		b.at = page.Messages[0].Cursor
 		b.how.At, b.how.Head = socket.Position(b.at), b.at == b.head
-		b.missed, b.lost, b.gaveUp = true, 1, true
+		b.missed, b.lost, b.gaveUp = true, gone+1, true
 		b.known = true
 		hub.link.Advance(of, f.deviceName(), b.at)
 		hub.undeliverable.Add(1)

@@ -87,7 +87,7 @@ func mergeInto[T comparable](v *T, more T) bool {
 // kept reports whether a message is kept, by the rule of its address or nil.
 func (o *SendOption) kept(to Address, rule *keepRule) (bool, error) {
 	if rule == nil && o.keep == keepYes {
-		return false, &Error{BadRequest, "what is sent to " + to.String() + " is not kept"}
+		return false, errNotKept(to)
 	}
 	kept := rule != nil && o.keep != keepNo && (!rule.optional || o.keep == keepYes)
 	if o.keyed && !kept {

@@ -185,7 +185,7 @@ func (c *Conn) settling() bool {
 func (c *Conn) settle() {
 	returned := false
 	defer func() {
-		if !returned {
+		if !returned && c.settling() {
 			c.fail(internal())
 			c.settle()
 		}

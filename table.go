@@ -20,8 +20,9 @@ type shard struct {
 	topics    lean.Map[Address, *topic]
 	listeners lean.Map[Address, []*listener] // a list is replaced, never changed
 
-	claims sync.Mutex               // guards the topics' lists of followers, their claims and devices, and looks; locked after mu
+	claims sync.Mutex               // guards the topics' lists of followers, their claims and devices, and what follows; locked after mu
 	looks  lean.Map[*topic, looked] // of topics with many claims
+	owing  map[deviceID]owing       // of devices with a debt that are not connected; nil for none
 }
 
 // topic is the members of an address whose messages are encoded alike. It is in

@@ -14,10 +14,8 @@ import (
 	"github.com/parley-rt/parley"
 )
 
-const (
-	maxCursors = 64      // of one address
-	maxMoves   = 1 << 17 // that wait to be written
-)
+// maxMoves bounds the moves that wait to be written.
+const maxMoves = 1 << 17
 
 // named is a named cursor.
 type named struct {
@@ -104,15 +102,43 @@ func (c *cursors) of(a parley.Address) map[string][]named {
 	return found
 }
 
-// merge moves cursors, but none beyond the head.
-func merge(into map[string]named, found map[string][]named, head parley.Cursor) {
-	for name, places := range found {
-		for _, to := range places {
-			if to.at.Epoch == head.Epoch && to.at.Seq <= head.Seq {
-				into[name] = furthest(into[name], to)
-			}
+// merge moves a cursor, but not beyond the head.
+func merge(into map[string]named, name string, places []named, head parley.Cursor) {
+	for _, to := range places {
+		if to.at.Epoch == head.Epoch && to.at.Seq <= head.Seq {
+			into[name] = furthest(into[name], to)
 		}
 	}
+}
+
+// hasRoom reports whether there may be a cursor of a name besides others.
+func hasRoom(all map[string]named, name string) bool {
+	others := len(all)
+	if _, ok := all[""]; ok {
+		others--
+	}
+	_, known := all[name]
+	return name == "" || known || others < parley.MaxCursors
+}
+
+// merged returns stored cursors as they are after moves, without those that are too
+// old. Moves of new names have what room is left.
+func (s *store) merged(stored map[string]named, moved map[string][]named, head parley.Cursor, keep parley.Retention) map[string]named {
+	all := maps.Clone(stored)
+	names := slices.Sorted(maps.Keys(moved))
+	for _, name := range names {
+		if _, known := stored[name]; known {
+			merge(all, name, moved[name], head)
+		}
+	}
+	s.forgetOld(all, keep)
+	for _, name := range names {
+		if _, known := stored[name]; !known && hasRoom(all, name) {
+			merge(all, name, moved[name], head)
+		}
+	}
+	s.forgetOld(all, keep)
+	return all
 }
 
 // furthest returns where a cursor is that is told to move.
@@ -149,35 +175,51 @@ func (s *store) namedCursors(of parley.Address, keep parley.Retention) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	if len(moved) > 0 {
-		head, err := s.head(of)
-		if err != nil {
-			return nil, err
-		}
-		merge(all, moved, head)
+	head, err := s.head(of)
+	if err != nil {
+		return nil, err
 	}
-	return s.remembered(all, keep), nil
+	named := s.merged(all, moved, head, keep)
+	return named, s.forgetNow(of, all, named)
 }
 
-// remembered forgets cursors that are too old or too many.
-func (s *store) remembered(all map[string]named, keep parley.Retention) map[string]named {
-	before := s.cfg.now().Add(-keep.Age).UnixNano()
-	maps.DeleteFunc(all, func(_ string, n named) bool { return n.moved < before })
-	for len(all) > maxCursors {
-		oldest := ""
-		for name, n := range all {
-			if old, ok := all[oldest]; !ok || n.moved < old.moved {
-				oldest = name
-			}
-		}
-		delete(all, oldest)
+// forgetNow has a log note what cursors are too old, which the sweep will delete.
+func (s *store) forgetNow(of parley.Address, stored, named map[string]named) error {
+	gone := without(stored, named)
+	if len(gone) == 0 {
+		return nil
 	}
-	return all
+	l, err := s.log(of)
+	if err != nil {
+		return err
+	}
+	defer s.logs.unpin(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.forget(l, gone)
+	return nil
+}
+
+// without returns the cursors of one map whose names are not in the other.
+func without(all, other map[string]named) map[string]named {
+	rest := map[string]named{}
+	for name, n := range all {
+		if _, ok := other[name]; !ok {
+			rest[name] = n
+		}
+	}
+	return rest
+}
+
+// forgetOld forgets cursors that were not moved for long.
+func (s *store) forgetOld(all map[string]named, keep parley.Retention) {
+	before := s.cfg.now().Add(-keep.CursorAge()).UnixNano()
+	maps.DeleteFunc(all, func(_ string, n named) bool { return n.moved < before })
 }
 
 func (s *store) storedCursors(of parley.Address) (map[string]named, error) {
 	prefix := addressKey(keyCursor, of)
-	keys, values, err := s.keys(prefix, after(prefix), 2*maxCursors)
+	keys, values, err := s.keys(prefix, after(prefix), 2*parley.MaxCursors)
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +315,12 @@ func (s *store) cursorChanges() (change func(*pebble.Batch), failed error) {
 		} else {
 			delete(s.cursors.stored, a)
 		}
-		changes = append(changes, cursorChange(a, stored, all))
+		change, err := s.cursorChange(a, stored, all)
+		if err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		changes = append(changes, change)
 	}
 	if len(changes) == 0 {
 		return nil, failed
@@ -295,26 +342,56 @@ func (s *store) movedCursors(of parley.Address, keep parley.Retention) (stored, 
 	if err != nil {
 		return nil, nil, err
 	}
-	all = maps.Clone(stored)
-	merge(all, s.cursors.of(of), head)
-	return stored, s.remembered(all, keep), nil
+	return stored, s.merged(stored, s.cursors.of(of), head, keep), nil
 }
 
 // cursorChange returns how the cursors of one address are written that are stored
 // otherwise.
-func cursorChange(of parley.Address, stored, all map[string]named) func(*pebble.Batch) {
+func (s *store) cursorChange(of parley.Address, stored, all map[string]named) (func(*pebble.Batch), error) {
+	forget, err := s.forgetting(of, without(stored, all))
+	if err != nil {
+		return nil, err
+	}
 	return func(b *pebble.Batch) {
-		for name := range stored {
-			if _, ok := all[name]; !ok {
-				_ = b.Delete(cursorKey(of, name), nil)
-			}
-		}
+		forget(b)
 		for name, n := range all {
 			if n != stored[name] {
 				_ = b.Set(cursorKey(of, name), n.append(nil), nil)
 			}
 		}
+	}, nil
+}
+
+// forget has a log note how far cursors got that are forgotten: what is before that is
+// no loss for a device that comes later. Called with l.mu held.
+func (s *store) forget(l *logState, cursors map[string]named) {
+	for _, n := range cursors {
+		if n.at.Epoch == s.epoch {
+			l.base = max(l.base, n.at.Seq)
+		}
 	}
+}
+
+// forgetting returns how cursors are deleted that are forgotten.
+func (s *store) forgetting(of parley.Address, cursors map[string]named) (func(*pebble.Batch), error) {
+	if len(cursors) == 0 {
+		return func(*pebble.Batch) {}, nil
+	}
+	l, err := s.log(of)
+	if err != nil {
+		return nil, err
+	}
+	return func(b *pebble.Batch) {
+		defer s.logs.unpin(l)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for name := range cursors {
+			_ = b.Delete(cursorKey(of, name), nil)
+		}
+		if s.forget(l, cursors); l.stored {
+			s.putBookkeeping(b, l)
+		}
+	}, nil
 }
 
 func cursorKey(of parley.Address, name string) []byte {

@@ -1,8 +1,10 @@
 package disklayer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ func TestCursorOfLogNotInMemory(t *testing.T) {
 }
 
 // TestIntroduceMany introduces many devices of one user at once: no more are stored than
-// are remembered, and the last one is known.
+// there may be, the others are refused, and none is forgotten.
 func TestIntroduceMany(t *testing.T) {
 	t.Parallel()
 	l := mustOpen(t, testConfig(t.TempDir())) // where syncing takes its time
@@ -38,26 +40,32 @@ func TestIntroduceMany(t *testing.T) {
 	bob := parley.User("bob")
 	at := mustSend(t, link, bob, "data").Cursor
 	var all sync.WaitGroup
-	for i := range 4 * maxCursors {
+	var refused atomic.Int64
+	for i := range 4 * parley.MaxCursors {
 		all.Go(func() {
-			if err := link.Introduce(t.Context(), bob, fmt.Sprint(i), at); err != nil {
+			if err := link.Introduce(t.Context(), bob, fmt.Sprint(i), at); errors.Is(err, errCursors) {
+				refused.Add(1)
+			} else if err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
+	if n := refused.Load(); n != 3*parley.MaxCursors {
+		t.Errorf("%d of %d were refused", n, 4*parley.MaxCursors)
+	}
 	s, err := l.use()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stored, err := s.storedCursors(bob); err != nil || len(stored) > maxCursors {
+	if stored, err := s.storedCursors(bob); err != nil || len(stored) != parley.MaxCursors {
 		t.Errorf("%d cursors are stored, %v", len(stored), err)
 	}
-	if err := link.Introduce(t.Context(), bob, "zzz", at); err != nil {
+	if err := link.Introduce(t.Context(), bob, "", at); err != nil {
 		t.Fatal(err)
 	}
-	if named, err := link.Cursors(t.Context(), bob); err != nil || named["zzz"] != at || len(named) > maxCursors {
-		t.Errorf("%d cursors, %v, of which the last is at %v, want %v", len(named), err, named["zzz"], at)
+	if named, err := link.Cursors(t.Context(), bob); err != nil || named[""] != at || len(named) != parley.MaxCursors+1 {
+		t.Errorf("%d cursors, %v, of which the one without a name is at %v, want %v", len(named), err, named[""], at)
 	}
 }
 

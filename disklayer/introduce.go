@@ -1,7 +1,7 @@
 package disklayer
 
 import (
-	"maps"
+	"fmt"
 
 	"github.com/parley-rt/parley"
 )
@@ -43,18 +43,27 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	if err != nil {
 		return err
 	}
-	all := maps.Clone(stored)
-	merge(all, s.cursors.of(of), head)
-	all = s.remembered(all, keep)
+	all := s.merged(stored, s.cursors.of(of), head, keep)
 	known, ok := all[name]
 	switch {
 	case ok && known == stored[name]: // it is safe
 		return nil
 	case !ok && (at.Epoch != head.Epoch || at.Seq > head.Seq):
 		return nil
+	case !ok && !hasRoom(all, name):
+		return errCursors
 	case !ok:
 		all[name] = named{at, s.cfg.now().UnixNano()}
-		all = s.remembered(all, keep)
 	}
-	return s.run(true, cursorChange(of, stored, all))
+	change, err := s.cursorChange(of, stored, all)
+	if err != nil {
+		return err
+	}
+	return s.run(true, change)
+}
+
+// errCursors is of a device more than there may be.
+var errCursors error = &parley.Error{
+	Code:    parley.Conflict,
+	Message: fmt.Sprintf("there are %d devices already: a client is to name the same one each time", parley.MaxCursors),
 }

@@ -27,7 +27,7 @@ func TestIntroduceForgotten(t *testing.T) {
 		}
 	}
 	introduce(mustSend(t, link, bob, "one").Cursor)
-	c.pass(2 * time.Hour)
+	c.pass(3 * time.Hour)
 	introduce(mustSend(t, link, bob, "two").Cursor)
 }
 
@@ -54,7 +54,7 @@ func TestIntroduceMoved(t *testing.T) {
 			}
 			if known {
 				introduce(mustSend(t, link, bob, "one").Cursor)
-				c.pass(2 * time.Hour)
+				c.pass(3 * time.Hour)
 			}
 			first, at := mustSend(t, link, bob, "two").Cursor, mustSend(t, link, bob, "three").Cursor
 			link.Advance(bob, "phone", at)

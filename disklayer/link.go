@@ -153,7 +153,9 @@ func (k *link) Introduce(ctx context.Context, of parley.Address, name string, at
 	if !ok { // all hubs left: the layer is being closed
 		return parley.ErrClosed
 	}
-	if err := s.introduce(of, keep, name, at); err != nil {
+	if err := s.introduce(of, keep, name, at); err == errCursors {
+		return err
+	} else if err != nil {
 		return unavailable("the cursor cannot be kept now", err)
 	}
 	return nil

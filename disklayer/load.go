@@ -35,7 +35,7 @@ func (s *store) load(l *logState) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known, l.stored, l.head, l.safe, l.first, l.trimmed = true, stored, k.head, k.head, k.first, k.first.seq
+	l.known, l.stored, l.head, l.safe, l.first, l.trimmed, l.base = true, stored, k.head, k.head, k.first, k.first.seq, k.base
 	l.loaded = true
 	return nil
 }
@@ -44,7 +44,7 @@ func (s *store) readBookkeeping(a parley.Address) (k bookkeeping, stored bool, e
 	value, closer, err := s.db.Get(addressKey(keyLog, a))
 	if errors.Is(err, pebble.ErrNotFound) {
 		floor := s.floor.Load()
-		return bookkeeping{head: mark{seq: floor}, first: mark{seq: floor + 1}}, false, nil
+		return bookkeeping{head: mark{seq: floor}, first: mark{seq: floor + 1}, base: floor}, false, nil
 	}
 	if err != nil {
 		return k, false, err

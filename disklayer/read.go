@@ -15,6 +15,7 @@ type reading struct {
 	log   *logState
 	first uint64 // the oldest place that is kept
 	head  uint64 // the newest that is safe
+	base  uint64 // of the log
 	limit parley.PageLimit
 	bytes int // of the page so far
 	page  parley.Page
@@ -36,6 +37,9 @@ func (s *store) read(of parley.Address, keep parley.Retention, limit parley.Page
 		return nil, err
 	}
 	r.first, r.head = first.seq, newest.seq
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.base = l.base
 	return r, nil
 }
 
@@ -80,7 +84,10 @@ func (s *store) readAfter(of parley.Address, keep parley.Retention, after parley
 		r.page.Missed = !after.IsZero()
 		from = at + 1
 	}
-	if r.page.Missed {
+	switch {
+	case after.IsZero():
+		r.page.Lost = int64(from - min(r.base+1, from))
+	case r.page.Missed:
 		r.page.Lost = int64(from - min(wanted, from))
 	}
 	r.page.Cursor = parley.Cursor{Epoch: s.epoch, Seq: at}

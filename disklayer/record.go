@@ -116,9 +116,14 @@ func dataSize(record []byte) (int, error) {
 type bookkeeping struct {
 	head  mark // of the newest message, at the time of writing
 	first mark // of the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
+	base  uint64
 }
 
-const bookkeepingSize = 6 * 8
+// bookkeepingSize is of what is written. Earlier versions wrote no base.
+const (
+	bookkeepingSize = 7 * 8
+	withoutBase     = 6 * 8
+)
 
 func (k bookkeeping) append(b []byte) []byte {
 	for _, m := range []mark{k.head, k.first} {
@@ -126,16 +131,19 @@ func (k bookkeeping) append(b []byte) []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.time))
 		b = binary.BigEndian.AppendUint64(b, m.bytes)
 	}
-	return b
+	return binary.BigEndian.AppendUint64(b, k.base)
 }
 
 func parseBookkeeping(b []byte) (k bookkeeping, err error) {
-	if len(b) != bookkeepingSize {
+	if len(b) != bookkeepingSize && len(b) != withoutBase {
 		return k, errRecord
 	}
 	for i, m := range []*mark{&k.head, &k.first} {
 		at := b[24*i:]
 		*m = mark{binary.BigEndian.Uint64(at), int64(binary.BigEndian.Uint64(at[8:])), binary.BigEndian.Uint64(at[16:])}
+	}
+	if k.base = k.first.seq - 1; len(b) == bookkeepingSize {
+		k.base = binary.BigEndian.Uint64(b[withoutBase:])
 	}
 	return k, nil
 }

@@ -2,7 +2,6 @@ package disklayer
 
 import (
 	"errors"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/parley-rt/parley"
@@ -96,7 +95,7 @@ func (w *sweep) logs(keys, values [][]byte) (errs error) {
 			continue
 		}
 		old = append(old, a)
-		if k.head.time < now.Add(-dropAfter(keep)).UnixNano() {
+		if k.head.time < now.Add(-keep.CursorAge()).UnixNano() {
 			unused[a] = keep
 		}
 	}
@@ -105,14 +104,6 @@ func (w *sweep) logs(keys, values [][]byte) (errs error) {
 		errs = errors.Join(errs, w.drop(a, keep))
 	}
 	return errs
-}
-
-// dropAfter is for how long after its last message a log keeps its bookkeeping.
-func dropAfter(keep parley.Retention) time.Duration {
-	if keep.Age > 1<<61 {
-		return keep.Age
-	}
-	return 2 * keep.Age
 }
 
 // drop deletes a log's bookkeeping, if it was not used for long.
@@ -126,7 +117,7 @@ func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
 		return err
 	}
 	defer s.logs.unpin(l)
-	before := s.cfg.now().Add(-dropAfter(keep)).UnixNano()
+	before := s.cfg.now().Add(-keep.CursorAge()).UnixNano()
 	l.mu.Lock()
 	raises := l.head.seq > s.floor.Load()
 	l.mu.Unlock()
@@ -137,7 +128,7 @@ func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
 		if !l.stored || l.trimmed <= l.head.seq || l.head.time >= before {
 			return
 		}
-		l.stored = false
+		l.stored, l.base = false, l.head.seq
 		s.raiseFloor(b, l.head.seq)
 		_ = b.Delete(addressKey(keyLog, a), nil)
 	})
@@ -151,7 +142,7 @@ func (w *sweep) cursor(key, value []byte) error {
 		return errRecord
 	}
 	keep, ok := w.s.hubs.retention(a)
-	if !ok || at.moved >= w.s.cfg.now().Add(-keep.Age).UnixNano() {
+	if !ok || at.moved >= w.s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
 		return nil
 	}
 	w.s.cursors.flushing.Lock()
@@ -160,5 +151,9 @@ func (w *sweep) cursor(key, value []byte) error {
 		return err // it was moved meanwhile
 	}
 	w.s.cursors.forgetStored(a)
-	return w.s.run(false, func(b *pebble.Batch) { _ = b.Delete(key, nil) })
+	forget, err := w.s.forgetting(a, map[string]named{string(name): at})
+	if err != nil {
+		return err
+	}
+	return w.s.run(false, forget)
 }

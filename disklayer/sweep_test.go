@@ -160,12 +160,12 @@ func TestCursorsExpire(t *testing.T) {
 	if err := s.flushCursors(); err != nil {
 		t.Fatal(err)
 	}
-	c.pass(40 * time.Minute)
+	c.pass(80 * time.Minute)
 	link.Advance(bob, "phone", at)
 	if err := s.flushCursors(); err != nil {
 		t.Fatal(err)
 	}
-	c.pass(40 * time.Minute)
+	c.pass(80 * time.Minute)
 	named, err := link.Cursors(t.Context(), bob)
 	if _, ok := named["phone"]; len(named) != 1 || !ok || err != nil {
 		t.Errorf("the cursors are %v, %v", named, err)
@@ -179,6 +179,65 @@ func TestCursorsExpire(t *testing.T) {
 	sweepAll(t, s) // the log goes once no cursor is left
 	if n, m := stored(t, s, keyCursor), stored(t, s, keyLog); n+m != 0 {
 		t.Errorf("%d cursors and %d logs are stored", n, m)
+	}
+}
+
+// TestTellsWhatIsTooOld has messages be too old before anybody had them: they are counted
+// for as long as a cursor is remembered, and what a cursor went past is not, before the
+// sweep forgot it and after, and behind a restart.
+func TestTellsWhatIsTooOld(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	check := func(to parley.Address, want int64) {
+		t.Helper()
+		page, err := link.ReadAfter(t.Context(), to, parley.Cursor{}, parley.PageLimit{Messages: 1, Bytes: 1})
+		if err != nil || page.Missed || page.Lost != want || len(page.Messages) > 0 {
+			t.Errorf("of %v there is %+v, %v, want %d lost", to, page, err, want)
+		}
+	}
+	ann, bob := parley.User("ann"), parley.User("bob")
+	for i := range 5 {
+		mustSend(t, link, ann, "data")
+		if at := mustSend(t, link, bob, "data").Cursor; i == 2 {
+			link.Advance(bob, "", at)
+		}
+	}
+	if err := s.flushCursors(); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(61 * time.Minute)
+	sweepAll(t, s)
+	check(ann, 5)
+	if named, err := link.Cursors(t.Context(), bob); err != nil || len(named) != 1 {
+		t.Errorf("the cursors of what is too old are %v, %v", named, err)
+	}
+	c.pass(50 * time.Minute)
+	mustSend(t, link, bob, "data")
+	c.pass(61 * time.Minute)
+	if named, err := link.Cursors(t.Context(), bob); err != nil || len(named) != 0 {
+		t.Errorf("the cursors that nobody moved are %v, %v", named, err)
+	}
+	check(bob, 3)
+	sweepAll(t, s)
+	check(bob, 3)
+	if k, ok, err := s.readBookkeeping(bob); err != nil || !ok || k.base != 3 {
+		t.Errorf("the bookkeeping is %+v, %v, %v", k, ok, err)
+	}
+	sweepAll(t, s)
+	check(ann, 0)
+}
+
+// TestBookkeepingWithoutBase reads what an earlier version wrote: it knows of no loss.
+func TestBookkeepingWithoutBase(t *testing.T) {
+	t.Parallel()
+	k := bookkeeping{mark{9, 8, 7}, mark{6, 5, 4}, 3}
+	b := k.append(nil)
+	if got, err := parseBookkeeping(b); err != nil || got != k {
+		t.Errorf("got %+v, %v, want %+v", got, err, k)
+	}
+	k.base = 5
+	if got, err := parseBookkeeping(b[:withoutBase]); err != nil || got != k {
+		t.Errorf("got %+v, %v, want %+v", got, err, k)
 	}
 }
 

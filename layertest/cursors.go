@@ -103,9 +103,10 @@ func testIntroduceConcurrent(r *rig) {
 	}
 }
 
-// testCursorsMany has the cursors forgotten that were moved longest ago.
+// testCursorsMany has no cursor forgotten for another one, but for the one whose name is
+// empty there is room always.
 func testCursorsMany(r *rig) {
-	const most = 64
+	const most = parley.MaxCursors
 	h, to := r.hub(), parley.User("u")
 	sent := h.appendTexts(to, "1", "2")
 	want := make(map[string]parley.Cursor)
@@ -114,14 +115,24 @@ func testCursorsMany(r *rig) {
 		want[fmt.Sprint(i)] = sent[0].Cursor
 	}
 	r.moved(h, to, want)
-	h.link.Advance(to, "0", sent[1].Cursor)
-	h.link.Advance(to, "1", sent[0].Cursor) // it stays, and is in use
 	h.link.Advance(to, "one more", sent[0].Cursor)
-	h.link.Advance(to, "and one", sent[1].Cursor)
-	want["0"], want["one more"], want["and one"] = sent[1].Cursor, sent[0].Cursor, sent[1].Cursor
-	delete(want, "2")
-	delete(want, "3")
+	refused := func() {
+		if err := h.link.Introduce(r.Context(), to, "and one", sent[0].Cursor); !hasCode(err, parley.Conflict) {
+			r.Errorf("a cursor too many: %v, want %v", err, parley.Conflict)
+		}
+	}
+	refused()
+	if err := h.link.Introduce(r.Context(), to, "", sent[0].Cursor); err != nil {
+		r.Error(err)
+	}
+	if err := h.link.Introduce(r.Context(), to, "0", sent[0].Cursor); err != nil {
+		r.Error(err)
+	}
+	h.link.Advance(to, "0", sent[1].Cursor)
+	h.link.Advance(to, "", sent[1].Cursor)
+	want["0"], want[""] = sent[1].Cursor, sent[1].Cursor
 	r.moved(h, to, want)
+	refused()
 }
 
 // testCursorNames has cursors of like names be each their own.

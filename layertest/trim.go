@@ -91,8 +91,8 @@ func (r *rig) trimmed(h *hub, to parley.Address, sent []parley.Sent, ok func(kep
 			r.Errorf("of %d messages %d are kept; before number %d: Missed is %v, More %v", len(sent), len(kept), i, p.Missed, p.More)
 		}
 	}
-	if p := h.readAfter(to, parley.Cursor{}, manyMessages); p.Missed || !slices.Equal(texts(p.Messages), texts(kept)) {
-		r.Errorf("from the beginning: Missed is %v, and %.200q", p.Missed, texts(p.Messages))
+	if p := h.readAfter(to, parley.Cursor{}, manyMessages); p.Missed || p.Lost != int64(n) || !slices.Equal(texts(p.Messages), texts(kept)) {
+		r.Errorf("from the beginning: Missed is %v, %d of %d are lost, and %.200q", p.Missed, p.Lost, n, texts(p.Messages))
 	}
 }
 

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/parley-rt/parley"
@@ -53,7 +54,7 @@ func TestPersonGetsTheSameText(t *testing.T) {
 	alice, bob, bobsPhone, carol := s.dial("/ws/alice/"), s.dial("/ws/bob/"), s.dial("/ws/bob"), s.dial("/ws/carol/")
 	for _, text := range []string{
 		`{"message":"hello","to_user":"bob"}`,
-		` { "to_user" : "bob" , "message":{"deep":[1,2.50]}, "unknown": null, "to_user":"bob" } `,
+		` { "to_user" : "bob" , "message":{"deep":[1,2.50]}, "unknown": null } `,
 		`{"to_user":"b\u006fb"}`,
 		`{"to\u005fuser":"bob","To_User":"carol"}`,
 	} {
@@ -65,6 +66,12 @@ func TestPersonGetsTheSameText(t *testing.T) {
 		}
 	}
 	alice.ReceiveNothing()
+	carol.ReceiveNothing()
+	alice.Send(`{"to_user":"bob","message":1,"to\u005fuser":"carol"}`)
+	if got := alice.Receive(); !strings.Contains(got, "to_user is there twice") {
+		t.Errorf("told %q", got)
+	}
+	bob.ReceiveNothing()
 	carol.ReceiveNothing()
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-rt/parley"
 )
 
-// member returns the value, still encoded, of a key of a JSON object: the last
-// one where the key is repeated, nil where it is missing. Its error has the code
-// BadRequest and is about data that is not a JSON object.
+// member returns the value, still encoded, of a key of a JSON object, nil where it is
+// missing. Its error has the code BadRequest and is about data that is not a JSON object,
+// or about a key that is repeated: others would take it for another value.
 //
 // It exists because encoding/json would decode the whole object, for three times
 // the cost, takes "To_User" for "to_user", and does not tell of repeated keys.
@@ -24,7 +24,12 @@ func member(data []byte, key string) (value []byte, err error) {
 		return nil, err
 	}
 	for s.more() {
-		if k, v := s.member(); isKey(k, key) {
+		k, v := s.member()
+		switch {
+		case !isKey(k, key):
+		case value != nil:
+			return nil, badRequest(key + " is there twice")
+		default:
 			value = v
 		}
 	}

@@ -23,10 +23,39 @@ func FuzzMember(f *testing.F) {
 			}
 			return
 		}
+		if repeated(t, data, "to_user") {
+			if err == nil {
+				t.Errorf("%q: got %q of several", data, got)
+			}
+			return
+		}
 		if err != nil || !bytes.Equal(got, want["to_user"]) {
 			t.Errorf("%q: got %q, %v, want %q", data, got, err, want["to_user"])
 		}
 	})
+}
+
+// repeated reports whether an object has a key more than once.
+func repeated(t *testing.T, object []byte, key string) bool {
+	t.Helper()
+	d, n := json.NewDecoder(bytes.NewReader(object)), 0
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == key {
+			n++
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n > 1
 }
 
 func BenchmarkRecipient(b *testing.B) {
