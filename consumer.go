@@ -50,7 +50,9 @@ type Encoder interface {
 // connection, in order with its other calls: it may filter, rewrite, or pass it
 // on with [Conn.Reply]. An error closes the connection as one of Receive does.
 //
-// A kept message counts as sent to a user's device once Deliver returned nil. What it
+// A kept message counts as sent to a user's device once Deliver returned nil. One for
+// which it fails comes again to the device's next connection, each time, and all behind it
+// wait: a message that nobody can use is to be passed over with nil. What Deliver
 // replies before is not dropped: [Conn.Reply] waits for a client that reads slowly, and
 // nothing else is received or delivered for that connection meanwhile. A reply that
 // another goroutine makes later has no such promise.

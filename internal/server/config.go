@@ -38,7 +38,7 @@ type Limits struct {
 	MessageBytes     int           `default:"1048576" help:"The largest message that is accepted, and sent to clients for POST /v1/send."`
 	ReceiveQueue     int           `default:"256" help:"Messages of one connection that wait to be handled before it is not read."`
 	SendQueueBytes   int           `default:"1048576" help:"Bytes that wait for a connection that reads too slowly."`
-	SlowReader       string        `default:"close" help:"What becomes of a connection whose send queue is full: close it, or drop what does not fit."`
+	SlowReader       string        `default:"close" help:"What becomes of a connection whose send queue is full: close it, or drop what does not fit and is not kept, answers too."`
 	MailboxBytes     int           `default:"4194304" help:"Bytes handed to one event loop before senders wait for it."`
 	HandshakeTimeout time.Duration `default:"10s" help:"The time a WebSocket handshake may take."`
 	WriteTimeout     time.Duration `default:"10s" help:"A write without progress for so long ends the connection."`
