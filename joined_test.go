@@ -46,7 +46,7 @@ func TestJoinedPlace(t *testing.T) {
 		}
 		opts, joined := joins(parley.JoinOptions{})
 		w := m.as(t, "bob", opts)
-		if got := await(t, joined, "Joined"); got != (place{inbox[14], false}) {
+		if got := await(t, joined, "Joined"); got != (place{inbox[14], true}) {
 			t.Errorf("a user's first connection joined at %v", got)
 		}
 		w.numbers(15, 20)
