@@ -18,16 +18,15 @@ func TestFollowersAreSmall(t *testing.T) {
 		n = 500
 	}
 	const most = 320 // bytes; some 190, and noise
-	join := func(c *parley.Conn, _ int64) error {
-		return c.Join(g, &parley.JoinOptions{After: parley.Cursor{Epoch: 1}})
-	}
 	for _, k := range engines {
 		each := make(map[bool]int)
 		for _, keeps := range []bool{false, true} {
 			var rules []parley.KeepRule
+			var options *parley.JoinOptions
 			if keeps {
-				rules = keepAll()
+				rules, options = keepAll(), &parley.JoinOptions{After: parley.Cursor{Epoch: 1}}
 			}
+			join := func(c *parley.Conn, _ int64) error { return c.Join(g, options) }
 			hub := k.hub(t, &parley.Options{Keep: rules})
 			keepIf(t, hub, keeps)
 			all := &idlers{connect: join}
