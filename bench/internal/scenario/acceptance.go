@@ -89,8 +89,14 @@ func (a *acceptance) accept(s *asking, i int, text []byte) {
 	a.free = append(a.free, i)
 }
 
-// deliver checks what a user is sent.
+// missedText begins what a user is told who was sent more than is kept.
+var missedText = []byte(`{"missed":`)
+
+// deliver checks what a user is sent. What they miss shows in the next message.
 func (a *acceptance) deliver(u int, text []byte) {
+	if bytes.HasPrefix(text, missedText) {
+		return
+	}
 	n, ok := number(text)
 	from, n := n/perPublisher, n%perPublisher
 	if !ok || from >= len(a.senders) || n >= a.senders[from].sent {
