@@ -36,15 +36,7 @@ func TestRejectedFirstMessage(t *testing.T) {
 				other.send(closing(1009, ""))
 				other.expectEnd(t)
 			}
-			connections := 0
-			for ended := true; ended; connections++ {
-				if _, ended = m.rejecting(t, opts, 1009, "1"); connections > 12 {
-					t.Fatal("there is no end")
-				}
-			}
-			if s := hub.Stats(); s.Undeliverable != 1 {
-				t.Errorf("after %d connections: %+v", connections, s)
-			}
+			m.givesUp(t, opts, "1")
 			keep(t, hub, bob, 2, 20)
 			if !beside {
 				continue
@@ -80,15 +72,21 @@ func TestRejectedBehindGap(t *testing.T) {
 			t.Fatal(err)
 		}
 		keep(t, hub, bob, 20, 24)
-		connections := 0
-		for ended := true; ended; connections++ {
-			if _, ended = m.rejecting(t, opts, 1009, "23"); connections > 12 {
-				t.Fatal("there is no end")
-			}
+		m.givesUp(t, opts, "23")
+	}
+}
+
+// givesUp rejects the one poisoned message until a connection gets the last one.
+func (m *mail) givesUp(t *testing.T, opts *parley.JoinOptions, last string) {
+	t.Helper()
+	connections := 0
+	for ended := true; ended; connections++ {
+		if _, ended = m.rejecting(t, opts, 1009, last); connections > 12 {
+			t.Fatal("there is no end")
 		}
-		if s := hub.Stats(); s.Undeliverable != 1 {
-			t.Errorf("after %d connections: %+v", connections, s)
-		}
+	}
+	if s := m.hub.Stats(); s.Undeliverable != 1 {
+		t.Errorf("after %d connections: %+v", connections, s)
 	}
 }
 

@@ -38,7 +38,7 @@ type look struct {
 	now     int64
 	timeout int64
 	ended   []claimant // by this look
-	least   uint64     // the lowest place of those too whose claim ended
+	least   uint64     // the lowest place of all receivers, also where the claim ended
 }
 
 // at counts a claim in, and reports how far its receiver got.
@@ -67,8 +67,8 @@ func (k *look) at(of claimant) {
 // looked is what the last look at a topic with many claims found. Places only move
 // forward, and who joins sets it back. But a claim that ended may be renewed.
 type looked struct {
-	low   Cursor // no claim is before it
-	least uint64 // nor will one be before this place
+	low   Cursor // no claim was before it then
+	least uint64 // no claim is before it, nor will be: not behind low
 	at    int64  // Unix time in nanoseconds
 }
 
@@ -83,7 +83,7 @@ const (
 // Called with the shard's claims locked.
 func (s *shard) look(t *topic, k *look) {
 	last := s.looks.Get(t)
-	if last.low.Epoch == k.upTo.Epoch && (min(last.least, last.low.Seq) >= k.lowest.Seq || k.now-last.at < claimsPause) {
+	if last.low.Epoch == k.upTo.Epoch && (last.least >= k.lowest.Seq || k.now-last.at < claimsPause) {
 		k.lowest.Seq = min(k.lowest.Seq, last.low.Seq)
 		return
 	}

@@ -128,7 +128,7 @@ func (t *table) claim(f *following) {
 	defer unlock()
 	f.member.List()
 	if last, ok := s.looks.Find(topic); ok {
-		last.low.Seq = 0
+		last.low.Seq, last.least = 0, 0
 		s.looks.Set(topic, last)
 	}
 	if f.acks() {

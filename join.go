@@ -54,7 +54,8 @@ type JoinOptions struct {
 	// Joined is called, if not nil, before the first message, with the place that
 	// messages come after. missed says that the log could not go on from where it
 	// was to, and begins with the oldest message that it has: there may have been
-	// others before. It is not called where the address is not kept.
+	// others before. So it is for a user's first connection whose oldest messages are
+	// gone. It is not called where the address is not kept.
 	Joined func(at Cursor, missed bool)
 
 	// Missed is called, if not nil, when the connection does not get all kept

@@ -165,7 +165,10 @@ type Page struct {
 	Cursor   Cursor     // ReadAfter: where the next page follows; ReadBefore: the place of the first message, or the place asked for
 	More     bool       // there are more in the direction that was read
 	Missed   bool       // the log could not go on from the place asked for
-	Lost     int64      // ReadAfter: how many messages between the place and the page are gone; 0 where that is unknown. Behind the zero Cursor: of all since the log began, or since the furthest place of a cursor that is forgotten
+	// Lost is how many messages between the place and the page are gone, and 0 where that
+	// is unknown. It is for ReadAfter. Behind the zero Cursor it counts from the log's
+	// base: its first message, or the furthest place of a cursor that is forgotten.
+	Lost int64
 }
 
 // Retention says how much of a log is kept: messages beyond any of the bounds are

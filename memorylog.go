@@ -13,8 +13,8 @@ type memoryLog struct {
 	address   Address
 	retention Retention // the last append's
 	head      uint64    // the Seq of the newest message that there was
-	base      uint64    // of the last one that was before the log began, or that a forgotten cursor went past
-	newest    int64     // when it came, in Unix nanoseconds
+	base      uint64    // the last place before the log began, or the furthest one of a forgotten cursor
+	newest    int64     // when the message at head came, in Unix nanoseconds
 	bytes     int64     // of data
 	ring      []memoryMessage
 	start     uint32 // of the oldest message in ring, whose length is a power of two
@@ -132,8 +132,8 @@ func (l *memoryLog) resize(size int) {
 
 func (l *memoryLog) empty() bool { return l.count == 0 && len(l.cursors) == 0 }
 
-// owes reports whether a user may still come who was handed nothing of what was too old:
-// that is remembered for as long as a cursor would be.
+// owes reports whether a user's next device must be told of messages that were too old.
+// The log remembers them for as long as it would remember a cursor.
 func (l *memoryLog) owes(now int64) bool {
 	return l.address.IsInbox() && l.base < l.head && now-l.newest <= int64(l.retention.CursorAge())
 }

@@ -125,15 +125,21 @@ func hasRoom(all map[string]named, name string) bool {
 // old. Moves of new names have what room is left.
 func (s *store) merged(stored map[string]named, moved map[string][]named, head parley.Cursor, keep parley.Retention) map[string]named {
 	all := maps.Clone(stored)
-	names := slices.Sorted(maps.Keys(moved))
-	for _, name := range names {
+	var added []string
+	for name, places := range moved {
 		if _, known := stored[name]; known {
-			merge(all, name, moved[name], head)
+			merge(all, name, places, head)
+		} else {
+			added = append(added, name)
 		}
 	}
 	s.forgetOld(all, keep)
-	for _, name := range names {
-		if _, known := stored[name]; !known && hasRoom(all, name) {
+	if len(added) == 0 {
+		return all
+	}
+	slices.Sort(added) // so that reading and writing find room for the same ones
+	for _, name := range added {
+		if hasRoom(all, name) {
 			merge(all, name, moved[name], head)
 		}
 	}
@@ -200,11 +206,13 @@ func (s *store) forgetNow(of parley.Address, stored, named map[string]named) err
 	return nil
 }
 
-// without returns the cursors of one map whose names are not in the other.
-func without(all, other map[string]named) map[string]named {
-	rest := map[string]named{}
+// without returns the cursors of one map whose names are not in the other, nil for none.
+func without(all, other map[string]named) (rest map[string]named) {
 	for name, n := range all {
 		if _, ok := other[name]; !ok {
+			if rest == nil {
+				rest = map[string]named{}
+			}
 			rest[name] = n
 		}
 	}
@@ -310,15 +318,15 @@ func (s *store) cursorChanges() (change func(*pebble.Batch), failed error) {
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		if len(all) <= maxStoredNames {
-			s.cursors.stored[a] = all
-		} else {
-			delete(s.cursors.stored, a)
-		}
 		change, err := s.cursorChange(a, stored, all)
 		if err != nil {
 			failed = cmp.Or(failed, err)
 			continue
+		}
+		if len(all) <= maxStoredNames {
+			s.cursors.stored[a] = all
+		} else {
+			delete(s.cursors.stored, a)
 		}
 		changes = append(changes, change)
 	}
@@ -372,7 +380,8 @@ func (s *store) forget(l *logState, cursors map[string]named) {
 	}
 }
 
-// forgetting returns how cursors are deleted that are forgotten.
+// forgetting returns how cursors are deleted that are forgotten. It holds their log in
+// memory until that is done.
 func (s *store) forgetting(of parley.Address, cursors map[string]named) (func(*pebble.Batch), error) {
 	if len(cursors) == 0 {
 		return func(*pebble.Batch) {}, nil

@@ -22,9 +22,9 @@
 // length of its name in a byte, and the name: no address is a prefix of another,
 // and no name can be mistaken for one.
 //
-//	a address         a log's bookkeeping: its head and its beginning, at the time
-//	                  of writing, which is when its first message was appended and
-//	                  whenever it was trimmed
+//	a address         a log's bookkeeping: its head, its beginning and its base, at
+//	                  the time of writing, which is when its first message was
+//	                  appended, and whenever it was trimmed or a cursor forgotten
 //	c address name    a named cursor, and when it was moved
 //	k bucket hash     a dedup key: hash is of the address and the key, bucket of the
 //	                  time, as wide as the window, so that a key is looked up in two

@@ -21,7 +21,7 @@ type logState struct {
 	safe      mark       // the newest message that may be read
 	first     mark       // the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
 	trimmed   uint64     // the messages below are deleted
-	base      uint64     // the last place that was before the log began, or that a forgotten cursor went past
+	base      uint64     // the last place before the log began, or the furthest one of a forgotten cursor
 	due       bool       // the keeper was told to trim
 	held      uint64     // claims hold what there is to trim: it is tried again once the head is here; 0 where none do
 	retry     uint64     // or once a cursor is here
@@ -47,6 +47,14 @@ func (l *logState) emptyLocked() bool { return l.first.seq > l.head.seq }
 
 // bookkeepingLocked returns what is to be stored. Called with mu held.
 func (l *logState) bookkeepingLocked() bookkeeping { return bookkeeping{l.head, l.first, l.base} }
+
+// lostBefore returns how many messages before a place are a loss for a device that the
+// log has no cursor of.
+func (l *logState) lostBefore(seq uint64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(seq - min(l.base+1, seq))
+}
 
 // publish makes a message readable, and returns by how much the tail grew. share
 // bounds the tail.

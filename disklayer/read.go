@@ -15,7 +15,6 @@ type reading struct {
 	log   *logState
 	first uint64 // the oldest place that is kept
 	head  uint64 // the newest that is safe
-	base  uint64 // of the log
 	limit parley.PageLimit
 	bytes int // of the page so far
 	page  parley.Page
@@ -37,9 +36,6 @@ func (s *store) read(of parley.Address, keep parley.Retention, limit parley.Page
 		return nil, err
 	}
 	r.first, r.head = first.seq, newest.seq
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r.base = l.base
 	return r, nil
 }
 
@@ -86,7 +82,7 @@ func (s *store) readAfter(of parley.Address, keep parley.Retention, after parley
 	}
 	switch {
 	case after.IsZero():
-		r.page.Lost = int64(from - min(r.base+1, from))
+		r.page.Lost = r.log.lostBefore(from)
 	case r.page.Missed:
 		r.page.Lost = int64(from - min(wanted, from))
 	}

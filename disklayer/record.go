@@ -114,9 +114,9 @@ func dataSize(record []byte) (int, error) {
 
 // bookkeeping is what is stored of a log besides its messages.
 type bookkeeping struct {
-	head  mark // of the newest message, at the time of writing
-	first mark // of the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
-	base  uint64
+	head  mark   // of the newest message, at the time of writing
+	first mark   // of the oldest message kept, but that its bytes are those before it; its time is 0 where it is not known
+	base  uint64 // the last place before the log began, or the furthest one of a forgotten cursor
 }
 
 // bookkeepingSize is of what is written. Earlier versions wrote no base.

@@ -137,6 +137,34 @@ func TestMissedIsTold(t *testing.T) {
 	}
 }
 
+// TestMissedByFirstConnection sends more than is kept to somebody who never connected.
+func TestMissedByFirstConnection(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/ws/bob/", "/ws/bob/?device=phone"} {
+		s := start(t, keeping("messages=10"))
+		sendAll(t, s.dial("/ws/alice/?ack=1"), 0, 200)
+		var told struct{ Missed struct{ Messages int } }
+		if err := json.Unmarshal([]byte(s.dial(path).Receive()), &told); err != nil || told.Missed.Messages < 100 {
+			t.Errorf("%s is told %+v, %v", path, told, err)
+		}
+	}
+}
+
+// TestDevicesAreBounded connects one device more than a user may have.
+func TestDevicesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := start(t, keeping("messages=10"))
+	for i := range parley.MaxCursors {
+		c := s.dial(fmt.Sprintf("/ws/bob/?device=%d", i))
+		c.Ping() // it is known
+	}
+	c := s.dial("/ws/bob/?device=more")
+	if code, reason := c.CloseCode(), c.CloseReason(); code != parley.ClosePolicyViolation || !strings.Contains(reason, "64 devices") {
+		t.Errorf("one more is closed with %d %q", code, reason)
+	}
+	s.dial("/ws/bob/").Ping()
+}
+
 // untilAway sends to a user until that user is away, and counts on nothing else.
 func (r *running) untilAway(name string, by *parleytest.Communicator) {
 	r.t.Helper()
