@@ -135,6 +135,7 @@ func (c *Conn) from() Address {
 //
 // Until the connection is accepted replies are put off. Beyond [Limits.SendQueueBytes] of
 // them Reply fails with the code [Unavailable] within Connect; one reply may be larger.
+// A call of another connection that returns this error, or ErrClosed, has not failed.
 //
 // While a [Deliverer] handles a kept message nothing is dropped or closed for a reply:
 // Reply waits until the client took most of what waits for it, or the connection ends.

@@ -16,6 +16,7 @@ type failure struct {
 	told   *Error // what the client is told
 	text   string // for the log
 	closed bool   // the error is ErrClosed
+	putOff bool   // the error is that too much waits for a connection to be accepted
 	late   bool   // the error is that a deadline passed
 }
 
@@ -39,6 +40,7 @@ func judge(err error) *failure {
 		told:   public(err),
 		text:   err.Error(),
 		closed: errors.Is(err, ErrClosed),
+		putOff: errors.Is(err, errMuchPutOff),
 		late:   errors.Is(err, context.DeadlineExceeded),
 	}
 }

@@ -139,12 +139,16 @@ func (c *Conn) call(name string, f func() error) {
 	}()
 	failed := guard(name, f)
 	returned = true
-	if failed == nil || failed.closed { // the latter of replying to a client that left
+	if failed == nil || failed.ofAnother() {
 		return
 	}
 	c.logFailure(name, failed)
 	c.fail(failed.told)
 }
+
+// ofAnother reports whether a call failed for the state of a connection that it replied
+// to, which left, or is not accepted yet: the connection of the call is accepted.
+func (f *failure) ofAnother() bool { return f.closed || f.putOff }
 
 // fail closes the connection for an error.
 func (c *Conn) fail(told *Error) { c.shut(uint16(told.Code.CloseCode()), told.Message) }

@@ -78,8 +78,8 @@ var (
 )
 
 // laterReply puts a reply off, unless the connection is accepted. What finds no room
-// fails within Connect. After that the client is too slow, as it were: an error would
-// reach other connections, whose consumers reply to this one. Called with mu held.
+// fails within Connect. After that the client is too slow, as it were. Called with mu
+// held.
 func (c *Conn) laterReply(frame []byte) (later bool, err error) {
 	s, hub := c.setup, c.handler.hub
 	if s == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,4 +120,49 @@ func TestSettleOfALostConnection(t *testing.T) {
 			t.Errorf("%d messages were sent", n)
 		}
 	})
+}
+
+// TestSettleFullIsNoFaultOfOthers has a consumer reply to a connection that is within
+// Connect and for which too much waits already: the consumer learns it, and its own
+// connection goes on.
+func TestSettleFullIsNoFaultOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, slow := range []parley.SlowReader{parley.CloseSlow, parley.DropSlow} {
+		onAll(t, engines, func(t *testing.T, k kind) {
+			hub := k.hub(t, &parley.Options{SlowReader: slow, Limits: parley.Limits{SendQueueBytes: 1}})
+			connecting, goOn, replied := make(chan *parley.Conn, 1), make(chan struct{}), make(chan error, 2)
+			accept := sync.OnceFunc(func() { close(goOn) })
+			defer accept()
+			var other *parley.Conn
+			m := newMail(t, k, hub, func(c consumer) parley.Consumer {
+				c.receive = func(_ *parley.Conn, m parley.Message) error {
+					err := other.Reply(m)
+					replied <- err
+					return err
+				}
+				return c
+			})
+			w := m.connects(t, func(*parley.Conn) error { return nil })
+			m.next <- func(c *parley.Conn) error {
+				err := c.Reply(parley.Text("first"))
+				connecting <- c
+				<-goOn
+				return err
+			}
+			late := m.connect(t)
+			late.send(m.handshake())
+			other = await(t, connecting, "Connect")
+			for _, s := range []string{"too much", "too much again"} {
+				w.send(text(s))
+				if err := await(t, replied, "the reply"); codeOf(err) != parley.Unavailable {
+					t.Errorf("Reply returned %v", err)
+				}
+			}
+			accept()
+			late.accepted()
+			late.expectMessage(`text "first"`)
+			late.quiet()
+			w.quiet()
+		})
+	}
 }
