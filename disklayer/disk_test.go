@@ -150,3 +150,22 @@ func TestLargeMessages(t *testing.T) {
 		}
 	}
 }
+
+// TestPageEndsWithTail reads a page backward whose last message is the first one in
+// memory.
+func TestPageEndsWithTail(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	cfg.TailBytes = 8 * 3 * (messageWeight + 1) // three messages of one log
+	link := mustOpen(t, cfg).Attach(&hub{keep: keepAll})
+	bob := parley.User("bob")
+	for i := range 9 {
+		mustSend(t, link, bob, fmt.Sprint(i))
+	}
+	for n := 1; n < 9; n++ {
+		page, err := link.ReadBefore(t.Context(), bob, parley.Cursor{}, parley.PageLimit{Messages: n, Bytes: 1000})
+		if err != nil || len(page.Messages) != n || !page.More || string(page.Messages[0].Data) != fmt.Sprint(9-n) {
+			t.Errorf("a page of %d holds %+v, %v", n, page, err)
+		}
+	}
+}

@@ -159,11 +159,12 @@ func (r *reading) tailBefore(to uint64) bool {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	tail := r.log.tail
-	if len(tail) == 0 || r.log.safe.seq < to || tail[0].Cursor.Seq > max(r.first, to-min(to, uint64(r.limit.Messages))+1) {
+	last := max(r.first, to-min(to, uint64(r.limit.Messages))+1)
+	if len(tail) == 0 || r.log.safe.seq < to || tail[0].Cursor.Seq > last {
 		return false
 	}
-	r.makeRoom(to + 1 - r.first)
-	for seq := to; seq >= r.first; seq-- {
+	r.makeRoom(to + 1 - last)
+	for seq := to; seq >= last; seq-- {
 		e := &tail[seq-tail[0].Cursor.Seq]
 		if !r.fits(len(e.Data)) {
 			break
