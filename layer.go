@@ -63,7 +63,8 @@ type Link interface {
 
 	// Head returns the place of the newest message that is safe, or, of a log
 	// without messages, one that the next message will follow. It is never the
-	// zero Cursor.
+	// zero Cursor. A place that Head, a page or an append told is never given to
+	// another message in its epoch, whatever crashes, is trimmed or is forgotten.
 	Head(ctx context.Context, of Address) (Cursor, error)
 	// ReadAfter returns the messages behind a place, oldest first. Where the
 	// log cannot go on from there (the place is of another epoch, beyond the
@@ -83,9 +84,10 @@ type Link interface {
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
 	// Introduce sets a named cursor unless there is one, and returns once that is
 	// safe, or the one that there is: unlike what Advance moves later, it is not lost
-	// in a crash. It does nothing where Advance would ignore the place. Where there are
-	// MaxCursors others it fails with the code [Conflict]: a cursor that is forgotten
-	// would lose what follows it.
+	// in a crash. Where it returns nil the address has the cursor. It fails with the
+	// code [Unavailable] where Advance would ignore the place, or the cursor cannot be
+	// kept at present. Where there are MaxCursors others it fails with the code
+	// [Conflict]: a cursor that is forgotten would lose what follows it.
 	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch; one that stays where it is was moved all the same. A place

@@ -44,6 +44,35 @@ func checkUsed(t testing.TB, l *MemoryLayer) (used int64, logs int) {
 	return used, logs
 }
 
+// TestMemoryFullIntroduce introduces devices to a layer that is full: those that are not
+// remembered are refused, and taken once there is room.
+func TestMemoryFullIntroduce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &MemoryLayer{MaxBytes: 20_000}
+		link := attach(t, l, someHours)
+		check := func(name string, want bool) {
+			t.Helper()
+			head, err := link.Head(t.Context(), User(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = link.Introduce(t.Context(), User(name), "phone", head)
+			if all, _ := link.Cursors(t.Context(), User(name)); (err == nil) != want || (len(all) == 1) != want || !want && !isUnavailable(err) {
+				t.Errorf("introducing a device of %s: %v; it has %v", name, err, all)
+			}
+		}
+		check("early", true)
+		for n, full := 0, error(nil); full == nil; n++ {
+			_, full = appendTo(t, link, User(fmt.Sprint(n)), "", "")
+		}
+		check("early", true)
+		check("late", false)
+		time.Sleep(3 * someHours.Age)
+		check("late", true)
+	})
+}
+
 // TestMemoryFull fills a layer, which refuses more until something is too old.
 func TestMemoryFull(t *testing.T) {
 	t.Parallel()

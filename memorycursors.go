@@ -58,6 +58,9 @@ func (cs *memoryCursors) expire(before int64) (freed int64, furthest uint64) {
 // errCursors is of a device more than there may be.
 var errCursors = &Error{Conflict, fmt.Sprintf("there are %d devices already: a client is to name the same one each time", MaxCursors)}
 
+// errNoPlace is of a cursor that is to be where its log has no place.
+var errNoPlace = &Error{Unavailable, "the place is not in the log any more"}
+
 func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -74,9 +77,13 @@ func (m *memoryLink) Cursors(_ context.Context, of Address) (map[string]Cursor, 
 	return named, nil
 }
 
-// Introduce sets a cursor if there is memory for it.
+// Introduce fails where there is no memory for the cursor.
 func (m *memoryLink) Introduce(_ context.Context, of Address, name string, at Cursor) error {
-	return m.move(of, name, at, true)
+	err := m.move(of, name, at, true)
+	if err == errMemoryFull && m.layer.sweep() {
+		err = m.move(of, name, at, true)
+	}
+	return err
 }
 
 // Advance does nothing where there is no memory for another name.
@@ -84,7 +91,7 @@ func (m *memoryLink) Advance(of Address, name string, to Cursor) { _ = m.move(of
 
 // move moves a cursor, or, if it is to be a new one, sets it unless it is there.
 func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) error {
-	if err := m.check(); err != nil || to.Epoch != m.layer.epoch {
+	if err := m.check(); err != nil {
 		return err
 	}
 	retention := m.local.Retention(of)
@@ -94,8 +101,10 @@ func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) error 
 	now := unixNano()
 	log := s.find(of, now)
 	switch {
-	case to.Seq > s.head(log).Seq, isNew && log != nil && log.cursors.index(name) >= 0:
+	case isNew && log != nil && log.cursors.index(name) >= 0:
 		return nil
+	case to.Epoch != m.layer.epoch || to.Seq > s.head(log).Seq:
+		return errNoPlace
 	case log != nil && !log.cursors.room(name):
 		return errCursors
 	}
@@ -110,7 +119,7 @@ func (m *memoryLink) move(of Address, name string, to Cursor, isNew bool) error 
 		cost += c.cost()
 	}
 	if !s.layer.reserve(cost) {
-		return nil
+		return errMemoryFull
 	}
 	s.add(log)
 	log.cursors.set(c)

@@ -1,6 +1,7 @@
 package disklayer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/parley-rt/parley"
@@ -49,7 +50,7 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	case ok && known == stored[name]: // it is safe
 		return nil
 	case !ok && (at.Epoch != head.Epoch || at.Seq > head.Seq):
-		return nil
+		return errNoPlace
 	case !ok && !hasRoom(all, name):
 		return errCursors
 	case !ok:
@@ -61,6 +62,9 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	}
 	return s.run(true, change)
 }
+
+// errNoPlace is of a cursor that is to be where its log has no place.
+var errNoPlace = errors.New("the place is not in the log any more")
 
 // errCursors is of a device more than there may be.
 var errCursors error = &parley.Error{

@@ -70,8 +70,14 @@ func testIntroduce(r *rig) {
 	sent := h.appendTexts(to, numbers(1, 5)...)
 	introduce("a", sent[3].Cursor)
 	introduce("b", sent[2].Cursor)
-	introduce("bad", parley.Cursor{Epoch: empty.Epoch + 1, Seq: 1})
-	introduce("bad", parley.Cursor{Epoch: empty.Epoch, Seq: 1<<64 - 1})
+	for _, bad := range []parley.Cursor{{Epoch: empty.Epoch + 1, Seq: 1}, {Epoch: empty.Epoch, Seq: 1<<64 - 1}} {
+		if err := h.link.Introduce(r.Context(), to, "bad", bad); !hasCode(err, parley.Unavailable) {
+			r.Errorf("introducing a cursor at %v, which is no place: %v", bad, err)
+		}
+		if err := h.link.Introduce(r.Context(), to, "a", bad); err != nil {
+			r.Errorf("introducing a cursor that there is: %v", err)
+		}
+	}
 	if got, want := h.cursors(to), map[string]parley.Cursor{"a": empty, "b": sent[2].Cursor}; !maps.Equal(got, want) {
 		r.Errorf("the cursors are %v, want %v", got, want)
 	}
