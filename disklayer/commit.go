@@ -145,8 +145,13 @@ func (s *store) put(b *pebble.Batch, it *item) {
 	_ = op.Finish()
 }
 
-// putBookkeeping adds a log's bookkeeping to the batch. Called with l.mu held.
+// putBookkeeping adds a log's bookkeeping to the batch, and deletes what lies before
+// its first message: once that is stored nothing else finds it. Called with l.mu held.
 func (s *store) putBookkeeping(b *pebble.Batch, l *logState) {
+	if l.trimmed < l.first.seq {
+		deleteMessages(b, l.addr, l.trimmed, l.first.seq)
+		l.trimmed = l.first.seq
+	}
 	var value [bookkeepingSize]byte
 	_ = b.Set(addressKey(keyLog, l.addr), l.bookkeepingLocked().append(value[:0]), nil)
 }

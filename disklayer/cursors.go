@@ -102,11 +102,18 @@ func (c *cursors) of(a parley.Address) map[string][]named {
 	return found
 }
 
-// merge moves a cursor, but not beyond the head.
-func merge(into map[string]named, name string, places []named, head parley.Cursor) {
+// merge moves a cursor, but not beyond the head. One that was forgotten between two
+// moves is a new one with the later.
+func merge(into map[string]named, name string, places []named, head parley.Cursor, keep parley.Retention) {
 	for _, to := range places {
-		if to.at.Epoch == head.Epoch && to.at.Seq <= head.Seq {
-			into[name] = furthest(into[name], to)
+		if to.at.Epoch != head.Epoch || to.at.Seq > head.Seq {
+			continue
+		}
+		switch old := into[name]; {
+		case to.moved-old.moved > int64(keep.CursorAge()):
+			into[name] = to
+		case old.moved-to.moved <= int64(keep.CursorAge()):
+			into[name] = furthest(old, to)
 		}
 	}
 }
@@ -128,7 +135,7 @@ func (s *store) merged(stored map[string]named, moved map[string][]named, head p
 	var added []string
 	for name, places := range moved {
 		if _, known := stored[name]; known {
-			merge(all, name, places, head)
+			merge(all, name, places, head, keep)
 		} else {
 			added = append(added, name)
 		}
@@ -140,7 +147,7 @@ func (s *store) merged(stored map[string]named, moved map[string][]named, head p
 	slices.Sort(added) // so that reading and writing find room for the same ones
 	for _, name := range added {
 		if hasRoom(all, name) {
-			merge(all, name, moved[name], head)
+			merge(all, name, moved[name], head, keep)
 		}
 	}
 	s.forgetOld(all, keep)
@@ -354,18 +361,31 @@ func (s *store) movedCursors(of parley.Address, keep parley.Retention) (stored, 
 }
 
 // cursorChange returns how the cursors of one address are written that are stored
-// otherwise.
+// otherwise, and those deleted that are forgotten. It holds their log in memory until
+// that is done. A log with a cursor has bookkeeping, so that its head stays where the
+// cursor is, whatever becomes of the floor.
 func (s *store) cursorChange(of parley.Address, stored, all map[string]named) (func(*pebble.Batch), error) {
-	forget, err := s.forgetting(of, without(stored, all))
+	l, err := s.log(of)
 	if err != nil {
 		return nil, err
 	}
+	gone := without(stored, all)
 	return func(b *pebble.Batch) {
-		forget(b)
+		defer s.logs.unpin(l)
+		for name := range gone {
+			_ = b.Delete(cursorKey(of, name), nil)
+		}
 		for name, n := range all {
 			if n != stored[name] {
 				_ = b.Set(cursorKey(of, name), n.append(nil), nil)
 			}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.forget(l, gone)
+		if l.stored && len(gone) > 0 || !l.stored && len(all) > 0 {
+			l.stored = true
+			s.putBookkeeping(b, l)
 		}
 	}, nil
 }
@@ -378,29 +398,6 @@ func (s *store) forget(l *logState, cursors map[string]named) {
 			l.base = max(l.base, n.at.Seq)
 		}
 	}
-}
-
-// forgetting returns how cursors are deleted that are forgotten. It holds their log in
-// memory until that is done.
-func (s *store) forgetting(of parley.Address, cursors map[string]named) (func(*pebble.Batch), error) {
-	if len(cursors) == 0 {
-		return func(*pebble.Batch) {}, nil
-	}
-	l, err := s.log(of)
-	if err != nil {
-		return nil, err
-	}
-	return func(b *pebble.Batch) {
-		defer s.logs.unpin(l)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for name := range cursors {
-			_ = b.Delete(cursorKey(of, name), nil)
-		}
-		if s.forget(l, cursors); l.stored {
-			s.putBookkeeping(b, l)
-		}
-	}, nil
 }
 
 func cursorKey(of parley.Address, name string) []byte {

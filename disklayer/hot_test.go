@@ -48,7 +48,7 @@ func TestCursorMovedWhileSwept(t *testing.T) {
 	if err := s.flushCursors(); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&sweep{s: s}).cursor(keys[0], values[0]); err != nil {
+	if err := (&sweep{s: s}).cursors(keys, values); err != nil {
 		t.Fatal(err)
 	}
 	if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != sent.Cursor {

@@ -69,6 +69,58 @@ func TestIntroduceMoved(t *testing.T) {
 	}
 }
 
+// TestForgottenMovesBack moves a device whose cursor is too old, but still stored, to a
+// place before it: it is a new one there, and misses nothing behind it.
+func TestForgottenMovesBack(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	bob := parley.User("bob")
+	first, second := mustSend(t, link, bob, "one").Cursor, mustSend(t, link, bob, "two").Cursor
+	if err := link.Introduce(t.Context(), bob, "phone", second); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(3 * time.Hour)
+	link.Advance(bob, "phone", first)
+	for range 2 {
+		if named, err := link.Cursors(t.Context(), bob); err != nil || named["phone"] != first {
+			t.Errorf("the cursors are %v, %v; want %v", named, err, first)
+		}
+		if err := s.flushCursors(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestIntroducedKeepsItsPlace introduces a device to an inbox without messages, and
+// drops others with many: the device has missed nothing.
+func TestIntroducedKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	bob, ann := parley.User("bob"), parley.User("ann")
+	for range 9 {
+		mustSend(t, link, ann, "old")
+	}
+	c.pass(2 * time.Hour)
+	at, err := link.Head(t.Context(), bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := link.Introduce(t.Context(), bob, "phone", at); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(90 * time.Minute)
+	sweepAll(t, s)
+	s.logs.mu.Lock()
+	s.logs.limit = 0
+	s.logs.evictLocked() // as where other logs were used meanwhile
+	s.logs.mu.Unlock()
+	mustSend(t, link, bob, "new")
+	page, err := link.ReadAfter(t.Context(), bob, at, parley.PageLimit{Messages: 10, Bytes: 1000})
+	if err != nil || page.Missed || page.Lost != 0 || len(page.Messages) != 1 || s.floor.Load() != 9 {
+		t.Errorf("behind the device's place there is %+v, %v; the floor is %d", page, err, s.floor.Load())
+	}
+}
+
 // TestIntroduceWhileClosing introduces devices while the layer is closed, which writes
 // what was moved.
 func TestIntroduceWhileClosing(t *testing.T) {

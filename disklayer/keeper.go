@@ -95,7 +95,7 @@ func (s *store) keepLoop() {
 		case <-next.C:
 			var over bool
 			over, err = sweep.step()
-			if over || err != nil {
+			if over {
 				next.Reset(s.cfg.sweepEvery)
 			} else {
 				next.Reset(s.cfg.sweepPause)

@@ -152,16 +152,6 @@ func (s *store) value(name string) ([]byte, error) {
 	return append([]byte{}, value...), nil
 }
 
-// raiseFloor has logs without bookkeeping begin behind seq. It is called on the
-// committer, for the batch that deletes bookkeeping: whoever finds none there
-// finds the new floor.
-func (s *store) raiseFloor(b *pebble.Batch, seq uint64) {
-	if seq > s.floor.Load() {
-		s.floor.Store(seq)
-		s.setNumbers(b, metaFloor, seq)
-	}
-}
-
 func newEpoch() uint64 {
 	var b [8]byte
 	for {

@@ -2,6 +2,7 @@ package disklayer
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/parley-rt/parley"
@@ -34,9 +35,7 @@ func (w *sweep) step() (over bool, err error) {
 	if kind == keyLog {
 		err = w.logs(keys, values)
 	} else {
-		for i, key := range keys {
-			err = errors.Join(err, w.cursor(key, values[i]))
-		}
+		err = w.cursors(keys, values)
 	}
 	switch {
 	case len(keys) == sweepChunk:
@@ -79,16 +78,16 @@ func (w *sweep) forgetClaims() error {
 }
 
 // logs trims logs that may have messages too old, and drops the bookkeeping of
-// those that had none for long.
+// those that had none for long. One that cannot be read holds up no other.
 func (w *sweep) logs(keys, values [][]byte) (errs error) {
-	var old []parley.Address
-	unused := map[parley.Address]parley.Retention{}
+	var old, unused []parley.Address
 	now := w.s.cfg.now()
 	for i, key := range keys {
 		a, _, ok := cutAddress(key[1:])
 		k, err := parseBookkeeping(values[i])
 		if !ok || err != nil {
-			return errRecord
+			errs = errors.Join(errs, fmt.Errorf("the log %q: %w", key[1:], errRecord))
+			continue
 		}
 		keep, ok := w.s.hubs.retention(a)
 		if !ok || k.first.time != 0 && k.first.time >= now.Add(-keep.Age).UnixNano() {
@@ -96,64 +95,109 @@ func (w *sweep) logs(keys, values [][]byte) (errs error) {
 		}
 		old = append(old, a)
 		if k.head.time < now.Add(-keep.CursorAge()).UnixNano() {
-			unused[a] = keep
+			unused = append(unused, a)
 		}
 	}
-	errs = w.s.trim(old)
-	for a, keep := range unused {
-		errs = errors.Join(errs, w.drop(a, keep))
-	}
-	return errs
+	return errors.Join(errs, w.s.trim(old), w.drop(unused))
 }
 
-// drop deletes a log's bookkeeping, if it was not used for long.
-func (w *sweep) drop(a parley.Address, keep parley.Retention) error {
-	s := w.s
-	if named, err := s.namedCursors(a, keep); err != nil || len(named) > 0 {
-		return err
-	}
-	l, err := s.log(a)
-	if err != nil {
-		return err
-	}
-	defer s.logs.unpin(l)
-	before := s.cfg.now().Add(-keep.CursorAge()).UnixNano()
-	l.mu.Lock()
-	raises := l.head.seq > s.floor.Load()
-	l.mu.Unlock()
-	// The floor is the head of logs that are not there: a place that is handed out.
-	return s.run(raises, func(b *pebble.Batch) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !l.stored || l.trimmed <= l.head.seq || l.head.time >= before {
-			return
-		}
-		l.stored, l.base = false, l.head.seq
-		s.raiseFloor(b, l.head.seq)
-		_ = b.Delete(addressKey(keyLog, a), nil)
-	})
-}
-
-// cursor drops a named cursor that was not moved for long.
-func (w *sweep) cursor(key, value []byte) error {
-	a, name, ok := cutAddress(key[1:])
-	at, err := w.s.parseNamed(value)
-	if !ok || err != nil {
-		return errRecord
-	}
-	keep, ok := w.s.hubs.retention(a)
-	if !ok || at.moved >= w.s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
+// drop deletes the bookkeeping of logs that were not used for long, in one batch. It
+// is synced: the head of such a log, which may be told at once, is then the floor, and
+// both are to survive. Until they do the logs are pinned, and the floor is the old one.
+func (w *sweep) drop(logs []parley.Address) (errs error) {
+	if len(logs) == 0 {
 		return nil
 	}
-	w.s.cursors.flushing.Lock()
-	defer w.s.cursors.flushing.Unlock()
-	if stored, err := w.s.storedCursors(a); err != nil || stored[string(name)] != at || w.s.cursors.of(a)[string(name)] != nil {
-		return err // it was moved meanwhile
+	s := w.s
+	s.cursors.flushing.Lock() // so that no cursor is written meanwhile
+	defer s.cursors.flushing.Unlock()
+	var unused []*logState
+	for _, a := range logs {
+		l, err := w.unused(a)
+		errs = errors.Join(errs, err)
+		if l != nil {
+			defer s.logs.unpin(l)
+			unused = append(unused, l)
+		}
 	}
-	w.s.cursors.forgetStored(a)
-	forget, err := w.s.forgetting(a, map[string]named{string(name): at})
-	if err != nil {
-		return err
+	if len(unused) == 0 {
+		return errs
 	}
-	return w.s.run(false, forget)
+	floor := s.floor.Load()
+	err := s.run(true, func(b *pebble.Batch) {
+		for _, l := range unused {
+			floor = max(floor, w.forgetLog(b, l))
+		}
+		s.setNumbers(b, metaFloor, floor)
+	})
+	if err == nil {
+		s.floor.Store(floor)
+	}
+	return errors.Join(errs, err)
+}
+
+// unused returns a log, pinned, if it has no named cursor.
+func (w *sweep) unused(a parley.Address) (*logState, error) {
+	keep, ok := w.s.hubs.retention(a)
+	if !ok {
+		return nil, nil
+	}
+	if named, err := w.s.namedCursors(a, keep); err != nil || len(named) > 0 {
+		return nil, err
+	}
+	return w.s.log(a)
+}
+
+// forgetLog deletes the bookkeeping of a log without messages, unless it was used
+// meanwhile, and returns its head then.
+func (w *sweep) forgetLog(b *pebble.Batch, l *logState) (head uint64) {
+	keep, ok := w.s.hubs.retention(l.addr)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !ok || !l.stored || l.trimmed <= l.head.seq || l.head.time >= w.s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
+		return 0
+	}
+	l.stored, l.base = false, l.head.seq
+	_ = b.Delete(addressKey(keyLog, l.addr), nil)
+	return l.head.seq
+}
+
+// cursors drops named cursors that were not moved for long, in one batch.
+func (w *sweep) cursors(keys, values [][]byte) (errs error) {
+	s := w.s
+	old := map[parley.Address]parley.Retention{}
+	for i, key := range keys {
+		a, _, ok := cutAddress(key[1:])
+		at, err := s.parseNamed(values[i])
+		if !ok || err != nil {
+			errs = errors.Join(errs, fmt.Errorf("the cursor %q: %w", key[1:], errRecord))
+			continue
+		}
+		keep, ok := s.hubs.retention(a)
+		if ok && at.moved < s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
+			old[a] = keep
+		}
+	}
+	s.cursors.flushing.Lock()
+	defer s.cursors.flushing.Unlock()
+	var changes []func(*pebble.Batch)
+	for a, keep := range old {
+		stored, all, err := s.movedCursors(a, keep)
+		if err == nil {
+			var change func(*pebble.Batch)
+			if change, err = s.cursorChange(a, stored, all); err == nil {
+				changes = append(changes, change)
+				s.cursors.forgetStored(a)
+			}
+		}
+		errs = errors.Join(errs, err)
+	}
+	if len(changes) == 0 {
+		return errs
+	}
+	return errors.Join(errs, s.run(true, func(b *pebble.Batch) {
+		for _, change := range changes {
+			change(b)
+		}
+	}))
 }

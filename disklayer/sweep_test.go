@@ -1,11 +1,14 @@
 package disklayer
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/parley-rt/parley"
 )
@@ -104,6 +107,163 @@ func TestSweep(t *testing.T) {
 	}
 	if _, missed := texts(t, link, parley.User("1"), parley.Cursor{Epoch: before.Epoch, Seq: 2}); !missed {
 		t.Error("what was swept is not missed")
+	}
+}
+
+// TestDropIsSafe drops logs and has the process be killed, or the power be cut: a place
+// that Head told is given to no message.
+func TestDropIsSafe(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{0, 100} {
+		c := &clock{}
+		c.ns.Store(time.Now().UnixNano())
+		mem := vfs.NewCrashableMem()
+		cfg := testConfig("data")
+		cfg.fs, cfg.now, cfg.sweepEvery, cfg.TailBytes = mem, c.now, time.Hour, 1
+		l := mustOpen(t, cfg)
+		link, s := l.Attach(&hub{keep: anHour}), l.store
+		long, short, never := parley.Group("long"), parley.Group("short"), parley.Group("never")
+		for i := range 6 {
+			if mustSend(t, link, long, "old"); i < 5 {
+				mustSend(t, link, short, "old")
+			}
+		}
+		c.pass(3 * time.Hour)
+		w := &sweep{s: s}
+		for _, of := range []parley.Address{long, short} {
+			if err := errors.Join(s.trim([]parley.Address{of}), w.drop([]parley.Address{of})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := map[parley.Address]parley.Cursor{}
+		for _, of := range []parley.Address{long, never, short} {
+			told[of], _ = link.Head(t.Context(), of)
+		}
+		cfg.fs = mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(1, 1))})
+		kill(l)
+		link = mustOpen(t, cfg).Attach(&hub{keep: anHour})
+		for of, at := range told {
+			if sent := mustSend(t, link, of, "new"); sent.Cursor.Seq <= at.Seq || at.Seq != 6 {
+				t.Errorf("the head of %v was told as %d, and then %d is given", of, at.Seq, sent.Cursor.Seq)
+			}
+		}
+	}
+}
+
+// TestFloorIsSafe looks at the head of an unused log while the floor is being synced:
+// it is the old one.
+func TestFloorIsSafe(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	c.ns.Store(time.Now().UnixNano())
+	disk := &trouble{held: make(chan struct{})}
+	cfg := testConfig("data")
+	cfg.fs, cfg.now, cfg.sweepEvery, cfg.TailBytes = tornFS{vfs.NewMem(), disk}, c.now, time.Hour, 1
+	l := mustOpen(t, cfg)
+	link, bob := l.Attach(&hub{keep: anHour}), parley.User("bob")
+	for range 5 {
+		mustSend(t, link, bob, "old")
+	}
+	c.pass(3 * time.Hour)
+	if err := l.store.trim([]parley.Address{bob}); err != nil {
+		t.Fatal(err)
+	}
+	mustSend(t, link, parley.User("another"), "syncs the trim")
+	gate, dropped := make(chan struct{}), make(chan error, 1)
+	disk.hold.Store(&gate)
+	go func() { dropped <- (&sweep{s: l.store}).drop([]parley.Address{bob}) }()
+	<-disk.held
+	for name, want := range map[string]uint64{"new": 0, "bob": 5} {
+		if head, err := link.Head(t.Context(), parley.User(name)); err != nil || head.Seq != want {
+			t.Errorf("before the floor is safe the head of %s is %d, %v; want %d", name, head.Seq, err, want)
+		}
+	}
+	close(gate)
+	if err := <-dropped; err != nil {
+		t.Fatal(err)
+	}
+	if head, err := link.Head(t.Context(), parley.User("newer")); err != nil || head.Seq != 5 {
+		t.Errorf("once the floor is safe the head of an unused log is %d, %v", head.Seq, err)
+	}
+}
+
+// TestReadThenAppended reads a log whose messages are too old, then changes what is
+// stored of it, and opens it again: the old messages go.
+func TestReadThenAppended(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, s *store, link parley.Link, at parley.Cursor){
+		"append": func(t *testing.T, _ *store, link parley.Link, at parley.Cursor) {
+			mustSend(t, link, parley.User("bob"), "new")
+		},
+		"forgotten cursor": func(t *testing.T, s *store, link parley.Link, at parley.Cursor) {
+			if err := link.Introduce(t.Context(), parley.User("bob"), "new", at); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &clock{}
+			c.ns.Store(time.Now().UnixNano())
+			cfg := testConfig("data")
+			cfg.fs, cfg.now, cfg.sweepEvery = vfs.NewMem(), c.now, time.Hour
+			l := mustOpen(t, cfg)
+			link, bob := l.Attach(&hub{keep: anHour}), parley.User("bob")
+			var at parley.Cursor
+			for range 100 {
+				at = mustSend(t, link, bob, "old").Cursor
+			}
+			if err := link.Introduce(t.Context(), bob, "old", at); err != nil {
+				t.Fatal(err)
+			}
+			c.pass(3 * time.Hour)
+			if got, _ := texts(t, link, bob, parley.Cursor{}); len(got) > 0 {
+				t.Errorf("what is too old is read: %q", got)
+			}
+			change(t, l.store, link, at)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l = mustOpen(t, cfg)
+			l.Attach(&hub{keep: anHour})
+			c.pass(10 * time.Hour)
+			sweepAll(t, l.store)
+			sweepAll(t, l.store)
+			if m, n := stored(t, l.store, keyMessage), stored(t, l.store, keyLog); m+n > 0 {
+				t.Errorf("%d messages and %d logs are on the disk for ever", m, n)
+			}
+		})
+	}
+}
+
+// TestSweepGoesOn has records that cannot be read: the others are swept all the same.
+func TestSweepGoesOn(t *testing.T) {
+	t.Parallel()
+	c, s, link := clockedLayer(t, anHour)
+	eve, bob := parley.User("a"), parley.User("bob")
+	if err := link.Introduce(t.Context(), bob, "phone", mustSend(t, link, bob, "old").Cursor); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range [][]byte{addressKey(keyLog, eve), cursorKey(eve, "phone")} {
+		if err := s.db.Set(key, []byte("damage"), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.pass(10 * time.Hour)
+	for range 2 {
+		w, told := &sweep{s: s}, 0
+		for over := false; !over; {
+			var err error
+			if over, err = w.step(); errors.Is(err, errRecord) {
+				told++
+			}
+		}
+		if told != 2 {
+			t.Errorf("%d damaged records were told", told)
+		}
+	}
+	if l, m, n := stored(t, s, keyLog), stored(t, s, keyMessage), stored(t, s, keyCursor); l != 1 || m != 0 || n != 1 {
+		t.Errorf("%d logs, %d messages and %d cursors are left", l, m, n)
 	}
 }
 

@@ -184,8 +184,6 @@ func (s *store) trimming(l *logState) (func(*pebble.Batch), error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.moveFirstLocked(first)
-		l.trimmed = max(l.trimmed, first.seq)
-		deleteMessages(b, l.addr, trimmed, first.seq)
 		s.putBookkeeping(b, l)
 	}, nil
 }
