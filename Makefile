@@ -3,7 +3,7 @@
 GO_TOOL = go tool -modfile=tools/go.mod
 FUZZTIME ?= 5m
 
-.PHONY: run build test deps lint cross unit bench-test e2e crash soak powercut fuzz bench screenshot
+.PHONY: run build test deps lint cross unit bench-test e2e crash soak powercut model fuzz bench screenshot
 
 run: ## serve on http://127.0.0.1:8000/, needs Go alone
 	go run ./cmd/parley serve
@@ -48,6 +48,9 @@ soak: ## 500 random configurations of the library with tiny limits, under the ra
 powercut: ## the power is cut 1,000 times, and what was accepted is there; and a large store opens soon
 	PARLEY_CUTS=1000 go test -count=1 -run '^Test(PowerCut|BrokenBuilds)$$' -timeout 30m -v ./disklayer
 	PARLEY_MESSAGES=5000000 PARLEY_LOGS=500000 go test -count=1 -run '^TestReopenLarge$$' -timeout 30m -v ./disklayer
+
+model: ## random operations on 10,000 stores, with power cuts, held to a reference; takes minutes
+	PARLEY_MODEL=10000 go test -count=1 -run '^TestModel$$' -timeout 60m -v ./disklayer
 
 fuzz: ## each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)
