@@ -198,7 +198,7 @@ func (r Retention) CursorAge() time.Duration { return 2 * min(r.Age, math.MaxInt
 // MostMessages returns how many messages a log holds at most for the claims on it:
 // Messages, or one for each 64 of Bytes if that is more.
 func (r Retention) MostMessages() int {
-	return int(max(int64(r.Messages), r.Bytes/claimedBytes))
+	return int(min(max(int64(r.Messages), r.Bytes/claimedBytes), math.MaxInt))
 }
 
 // IsInbox reports whether an address's log is a user's inbox, which refuses messages

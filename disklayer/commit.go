@@ -93,14 +93,14 @@ func (s *store) place(f *flight, it *item, now int64) {
 		s.refuse(it, errInboxFull)
 		return
 	}
-	limit := uint64(it.keep.Bytes) + max(uint64(it.keep.Bytes), trimSlack)
-	if held > limit {
+	slack := max(uint64(it.keep.Bytes), trimSlack)
+	if held > uint64(it.keep.Bytes)+slack {
 		l.mu.Unlock()
 		s.trimNow(f.batch, l)
 		l.mu.Lock()
 		held = l.head.bytes + size - l.first.bytes
 	}
-	if held > limit+queueBytes { // which may not be safe yet, and so not trimmed
+	if held > uint64(it.keep.Bytes) && held-uint64(it.keep.Bytes) > slack+queueBytes { // which may not be safe yet, and so not trimmed
 		s.refuse(it, errLogFull)
 		return
 	}
@@ -138,7 +138,7 @@ func (s *store) put(b *pebble.Batch, it *item) {
 	e := &it.e
 	e.To, e.Time, e.Prev = it.log.addr, time.Unix(0, it.at.time), it.at.seq-1
 	e.Cursor = parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}
-	op := b.SetDeferred(1+2+len(e.To.Name())+8, recordSize(e))
+	op := b.SetDeferred(1+addressSize(e.To)+8, recordSize(e))
 	key := appendAddress(append(op.Key[:0], keyMessage), e.To)
 	appendSeq(key, it.at.seq)
 	putRecord(op.Value, e, it.at)

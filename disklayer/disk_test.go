@@ -169,3 +169,55 @@ func TestPageEndsWithTail(t *testing.T) {
 		}
 	}
 }
+
+// TestLongSender keeps messages of senders with names longer than any that a hub
+// accepts: their data stays as it is.
+func TestLongSender(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t.TempDir())
+	l := mustOpen(t, cfg)
+	link, bob := l.Attach(&hub{keep: keepAll}), parley.User("bob")
+	sizes := []int{1, 127, 128, 200, 254, 255, 256, 300, 1 << 17}
+	var sent sync.WaitGroup
+	for i, size := range sizes {
+		sent.Add(1)
+		m := parley.Message{To: bob, From: parley.User(strings.Repeat("x", size)), Data: []byte("data")}
+		e := parley.Envelope{Message: m, Except: parley.ConnID{byte(i)}}
+		if err := link.Append(t.Context(), e, func(_ parley.Sent, err error) { sent.Done() }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent.Wait()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpen(t, cfg)
+	page, err := l.Attach(&hub{keep: keepAll}).ReadAfter(t.Context(), bob, parley.Cursor{}, parley.PageLimit{Messages: 100, Bytes: 1000})
+	if err != nil || len(page.Messages) != len(sizes) {
+		t.Fatalf("%d messages, %v", len(page.Messages), err)
+	}
+	for i, e := range page.Messages {
+		if string(e.Data) != "data" || len(e.From.Name()) != sizes[i] || e.Except != (parley.ConnID{byte(i)}) {
+			t.Errorf("of %d bytes, %d come back, and the data %.20q", sizes[i], len(e.From.Name()), e.Data)
+		}
+		m, err := l.store.firstMark(bob, e.Cursor.Seq)
+		if err != nil || m.bytes != uint64(4*i) {
+			t.Errorf("the data of message %d is counted as %d, %v", i, m.bytes, err)
+		}
+	}
+}
+
+// TestAddressKeys has names of all lengths be cut as they were put.
+func TestAddressKeys(t *testing.T) {
+	t.Parallel()
+	for size := range 700 {
+		a := parley.Group(strings.Repeat("n", size))
+		b := appendAddress(nil, a)
+		if got, rest, ok := cutAddress(append(b, "rest"...)); !ok || got != a || string(rest) != "rest" || len(b) != addressSize(a) {
+			t.Fatalf("a name of %d bytes comes back with %d, and %q; %v", size, len(got.Name()), rest, ok)
+		}
+		if _, _, ok := cutAddress(b[:len(b)-1]); ok {
+			t.Fatalf("a name of %d bytes that is cut comes back", size)
+		}
+	}
+}

@@ -19,8 +19,8 @@
 // # The keyspace
 //
 // Numbers in keys are big-endian. An address is its kind (e, g, u or c), the
-// length of its name in a byte, and the name: no address is a prefix of another,
-// and no name can be mistaken for one.
+// length of its name in a byte (255 and a varint for a sender's that is longer), and
+// the name: no address is a prefix of another, and no name can be mistaken for one.
 //
 //	a address         a log's bookkeeping: its head, its beginning and its base, at
 //	                  the time of writing, which is when its first message was

@@ -15,8 +15,12 @@ const (
 	keyMeta    = 'x'
 )
 
-// maxAddressKey bounds an address in a key.
-const maxAddressKey = 2 + parley.MaxNameBytes
+// maxAddressKey bounds an address in a key; longName stands for the length of a name
+// that no address has, but perhaps a sender: it follows as a varint.
+const (
+	maxAddressKey = 2 + parley.MaxNameBytes
+	longName      = 255
+)
 
 // addressKind returns the byte that stands for an address's kind.
 func addressKind(a parley.Address) byte {
@@ -35,16 +39,49 @@ func addressKind(a parley.Address) byte {
 // appendAddress appends an address as it stands in keys and records.
 func appendAddress(b []byte, a parley.Address) []byte {
 	name := a.Name()
-	b = append(b, addressKind(a), byte(len(name)))
+	if b = append(b, addressKind(a)); len(name) < longName {
+		b = append(b, byte(len(name)))
+	} else {
+		b = binary.AppendUvarint(append(b, longName), uint64(len(name)))
+	}
 	return append(b, name...)
+}
+
+// addressSize returns how many bytes appendAddress appends.
+func addressSize(a parley.Address) int {
+	size := 2 + len(a.Name())
+	if len(a.Name()) >= longName {
+		size += len(binary.AppendUvarint(nil, uint64(len(a.Name()))))
+	}
+	return size
+}
+
+// cutName returns the name of an address that appendAddress appended, and what follows.
+func cutName(b []byte) (name, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	n, rest := uint64(b[1]), b[2:]
+	if n == longName {
+		var size int
+		if n, size = binary.Uvarint(rest); size <= 0 {
+			return nil, nil, false
+		}
+		rest = rest[size:]
+	}
+	if n > uint64(len(rest)) {
+		return nil, nil, false
+	}
+	return rest[:n], rest[n:], true
 }
 
 // cutAddress parses what appendAddress appended, and returns what follows.
 func cutAddress(b []byte) (parley.Address, []byte, bool) {
-	if len(b) < 2 || len(b) < 2+int(b[1]) {
+	cut, rest, ok := cutName(b)
+	if !ok {
 		return parley.Address{}, nil, false
 	}
-	name, rest := string(b[2:2+b[1]]), b[2+b[1]:]
+	name := string(cut)
 	switch b[0] {
 	case 'e':
 		return parley.Everyone, rest, true

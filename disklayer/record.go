@@ -30,7 +30,7 @@ type mark struct {
 func recordSize(e *parley.Envelope) int {
 	n := recordHeader + len(e.Data)
 	if !e.From.IsZero() {
-		n += 2 + len(e.From.Name())
+		n += addressSize(e.From)
 	}
 	if e.Except != (parley.ConnID{}) {
 		n += len(e.Except)
@@ -99,14 +99,15 @@ func parseRecord(record []byte, to parley.Address, at parley.Cursor) (parley.Env
 
 // dataSize returns how much data a record holds.
 func dataSize(record []byte) (int, error) {
-	n := len(record) - recordHeader
-	if record[0]&flagFrom != 0 && n >= 2 {
-		n -= 2 + int(record[recordHeader+1])
+	rest, ok := record[recordHeader:], true
+	if record[0]&flagFrom != 0 {
+		_, rest, ok = cutName(rest)
 	}
+	n := len(rest)
 	if record[0]&flagExcept != 0 {
 		n -= len(parley.ConnID{})
 	}
-	if n < 0 {
+	if !ok || n < 0 {
 		return 0, errRecord
 	}
 	return n, nil
