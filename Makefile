@@ -3,7 +3,7 @@
 GO_TOOL = go tool -modfile=tools/go.mod
 FUZZTIME ?= 5m
 
-.PHONY: run build test deps lint cross unit bench-test e2e crash soak powercut model fuzz bench screenshot
+.PHONY: run build test deps lint cross unit bench-test e2e crash soak powercut model expiry fuzz bench screenshot
 
 run: ## serve on http://127.0.0.1:8000/, needs Go alone
 	go run ./cmd/parley serve
@@ -51,6 +51,9 @@ powercut: ## the power is cut 1,000 times, and what was accepted is there; and a
 
 model: ## random operations on 10,000 stores, with power cuts, held to a reference; takes minutes
 	PARLEY_MODEL=10000 go test -count=1 -run '^TestModel$$' -timeout 60m -v ./disklayer
+
+expiry: ## a million logs become too old at once; takes minutes
+	PARLEY_EXPIRED=1000000 go test -count=1 -run '^TestMassExpiry$$' -timeout 30m -v ./disklayer
 
 fuzz: ## each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)

@@ -94,11 +94,12 @@ func (s *store) keepLoop() {
 			s.measure()
 		case <-next.C:
 			var over bool
+			began := time.Now()
 			over, err = sweep.step()
 			if over {
 				next.Reset(s.cfg.sweepEvery)
 			} else {
-				next.Reset(s.cfg.sweepPause)
+				next.Reset(max(s.cfg.sweepPause, time.Since(began))) // half a processor at most
 			}
 		}
 		s.housekeeping(err)

@@ -51,7 +51,7 @@ type config struct {
 	tick       time.Duration // how often space is measured
 	saveEvery  time.Duration // how often cursors are written, at most
 	sweepEvery time.Duration // from the end of one sweep to the next
-	sweepPause time.Duration // between two chunks of a sweep
+	sweepPause time.Duration // between two chunks of a sweep, at least; as long as a chunk took, if that is more
 	reopen     time.Duration // the first wait before opening again; doubles up to reopenMax
 	memTable   uint64        // bounds what a write-ahead log holds, and so, with memTables, what is replayed when opening
 }

@@ -16,8 +16,8 @@ type sweep struct {
 	expired uint64 // the bucket in which claims were last dropped
 }
 
-// sweepChunk is how many keys are looked at in one step.
-const sweepChunk = 256
+// sweepChunk is how many keys are looked at in one step, which syncs once or twice.
+const sweepChunk = 1024
 
 // step does the next chunk, and reports whether it was the last one.
 func (w *sweep) step() (over bool, err error) {

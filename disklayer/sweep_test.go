@@ -65,7 +65,7 @@ var anHour = parley.Retention{Messages: 1000, Bytes: 1 << 30, Age: time.Hour}
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	c, s, link := clockedLayer(t, anHour)
-	const logs = 600 // more than a chunk
+	const logs = 2 * sweepChunk // more than a chunk
 	for i := range logs {
 		for range 3 {
 			mustSend(t, link, parley.User(fmt.Sprint(i)), "old")
