@@ -27,11 +27,11 @@ func TestBackup(t *testing.T) {
 	}
 	link.Advance(bob, "phone", last.Cursor)
 	dir := filepath.Join(t.TempDir(), "some", "copy")
-	if err := l.Backup(t.Context(), dir); err != nil {
+	if err := l.Backup(t.Context(), dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	mustSend(t, link, bob, "after")
-	if err := l.Backup(t.Context(), dir); err == nil {
+	if err := l.Backup(t.Context(), dir, nil); err == nil {
 		t.Error("a directory with a copy is written again")
 	}
 	other := mustOpen(t, testConfig(dir))
@@ -52,7 +52,7 @@ func TestBackup(t *testing.T) {
 	}
 	copied(other, head)
 	dir2 := filepath.Join(t.TempDir(), "copy of the copy")
-	if err := other.Backup(t.Context(), dir2); err != nil {
+	if err := other.Backup(t.Context(), dir2, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := other.Close(); err != nil {
@@ -81,7 +81,7 @@ func TestBackupOfProcess(t *testing.T) {
 	link := l.Attach(&hub{keep: keepAll})
 	bob := parley.User("bob")
 	link.Advance(bob, "phone", mustSend(t, link, bob, "data").Cursor)
-	if err := l.Backup(t.Context(), "copy"); err != nil {
+	if err := l.Backup(t.Context(), "copy", nil); err != nil {
 		t.Fatal(err)
 	}
 	cfg.dir, cfg.boot = "copy", "2"
@@ -109,7 +109,7 @@ func TestOrigins(t *testing.T) {
 	if err := s.run(true, func(b *pebble.Batch) { s.setNumbers(b, metaOrigins, origins...) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Backup(t.Context(), "copy"); err != nil {
+	if err := l.Backup(t.Context(), "copy", nil); err != nil {
 		t.Fatal(err)
 	}
 	cfg.dir = "copy"

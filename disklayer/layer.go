@@ -1,7 +1,6 @@
 package disklayer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,8 +24,8 @@ type Layer struct {
 	ended   chan struct{} // closed once no store is open any more
 	err     error         // of closing the last one
 
-	once    sync.Once  // of Close
-	copying sync.Mutex // held during a backup: two could go to one directory
+	once    sync.Once     // of Close
+	copying chan struct{} // holds one during a backup: two could go to one directory
 }
 
 var _ parley.Layer = (*Layer)(nil)
@@ -39,7 +38,7 @@ func Open(dir string, options *Options) (*Layer, error) {
 }
 
 func open(cfg config) (*Layer, error) {
-	l := &Layer{cfg: cfg, closing: make(chan struct{}), ended: make(chan struct{})}
+	l := &Layer{cfg: cfg, closing: make(chan struct{}), ended: make(chan struct{}), copying: make(chan struct{}, 1)}
 	var err error
 	if l.dir, err = openDirectory(cfg.fs, cfg.dir); err != nil {
 		return nil, err
@@ -160,53 +159,4 @@ func (l *Layer) Close() error {
 		l.err = errors.Join(l.err, l.dir.close())
 	})
 	return l.err
-}
-
-// Backup copies what is kept, at a moment during the call, to a directory that is
-// empty or not there yet, while the layer is in use. A store opened there begins a
-// new epoch: places of messages behind the copy's head mean others there. Its named
-// cursors are where they were.
-func (l *Layer) Backup(ctx context.Context, dir string) error {
-	s, err := l.use()
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.copying.Lock()
-	defer l.copying.Unlock()
-	to := &directory{fs: l.cfg.fs, path: dir}
-	if err := to.make(); err != nil {
-		return err
-	}
-	names, err := to.fs.List(dir)
-	if err != nil {
-		return to.cannot("be read", err)
-	}
-	if len(names) > 0 {
-		return fmt.Errorf("disklayer: %s is not empty", dir)
-	}
-	if err := s.backup(ctx, to); err != nil {
-		_ = to.fs.RemoveAll(to.file(dbDir))
-		return to.cannot("be written", err)
-	}
-	return nil
-}
-
-// backup writes a copy. Its VERSION comes last: without, nothing opens it.
-func (s *store) backup(ctx context.Context, to *directory) error {
-	if err := s.flushCursors(); err != nil {
-		return err
-	}
-	if err := s.enter(); err != nil {
-		return err
-	}
-	if err := s.leave(s.db.Checkpoint(to.file(dbDir))); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return to.mark(true)
 }

@@ -64,7 +64,7 @@ const (
 
 func newConfig(dir string, options *Options) config {
 	c := config{
-		dir: dir, fs: vfs.Default, boot: bootID(), now: time.Now,
+		dir: dir, fs: privateFS{vfs.Default}, boot: bootID(), now: time.Now,
 		tick: time.Second, saveEvery: 20 * time.Millisecond, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond, memTable: 16 << 20,
 	}
 	if options != nil {

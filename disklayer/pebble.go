@@ -22,6 +22,7 @@ func (s *store) pebbleOptions() *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		FormatMajorVersion:          pebble.FormatWALSyncChunks,
 		EventListener:               s.events(),
+		Cleaner:                     remover{},
 	}
 	if s.cfg.Durability == Process {
 		// A write-ahead log then says of no part that it was synced: after the
@@ -34,11 +35,25 @@ func (s *store) pebbleOptions() *pebble.Options {
 		// copies a directory of Process's too, can do with the older one.
 		o.FormatMajorVersion = max(d.FormatMajorVersion, pebble.FormatColumnarBlocks)
 	}
+	addFilters(o)
+	return o
+}
+
+// addFilters has tables say which keys they cannot hold.
+func addFilters(o *pebble.Options) {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	return o
 }
+
+// remover removes obsolete files, write-ahead logs too. The database reuses logs
+// unless its Cleaner is an ArchiveCleaner, whose other methods are hidden here.
+type remover struct {
+	pebble.DeleteCleaner
+	reusesNothing
+}
+
+type reusesNothing struct{ pebble.ArchiveCleaner }
 
 // events has the database's own troubles logged, each a few times a minute at
 // most.

@@ -234,7 +234,7 @@ func TestBackupTwice(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "copy")
 		results := make(chan error, 2)
 		for range cap(results) {
-			go func() { results <- l.Backup(t.Context(), dir) }()
+			go func() { results <- l.Backup(t.Context(), dir, nil) }()
 		}
 		if a, b := <-results, <-results; (a == nil) == (b == nil) {
 			t.Fatalf("the backups returned %v and %v", a, b)

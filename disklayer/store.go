@@ -35,11 +35,12 @@ type store struct {
 	claimsMu sync.Mutex
 	claims   map[digest]*claim // guarded by claimsMu
 
-	written int            // bytes since space was measured; the committer's
-	using   sync.RWMutex   // read-locked while the database is read
-	gone    error          // guarded by using: why it cannot be read any more
-	keeping sync.WaitGroup // the keeper, and who writes cursors
-	working sync.WaitGroup // the others
+	written int              // bytes since space was measured; the committer's
+	using   sync.RWMutex     // read-locked while the database is read
+	gone    error            // guarded by using: why it cannot be read any more
+	copied  *pebble.Snapshot // guarded by using, and the backup's that runs: what it copies
+	keeping sync.WaitGroup   // the keeper, and who writes cursors
+	working sync.WaitGroup   // the others
 }
 
 // opening says how a database is opened.
@@ -137,6 +138,9 @@ func (s *store) discard(why error) (err error) {
 			err = fmt.Errorf("closing the database: panic: %v", r)
 		}
 	}()
+	if s.copied != nil {
+		_ = s.copied.Close() // does not fail
+	}
 	err = s.db.Close()
 	if failed := s.fs.err(); failed != nil {
 		return failed

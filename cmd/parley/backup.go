@@ -111,7 +111,7 @@ func copyData(ctx context.Context, from, to string) error {
 	if err != nil {
 		return errors.New("--data: " + told(err))
 	}
-	if err := errors.Join(layer.Backup(ctx, to), layer.Close()); err != nil {
+	if err := errors.Join(layer.Backup(ctx, to, nil), layer.Close()); err != nil {
 		return errors.New(told(err))
 	}
 	return nil

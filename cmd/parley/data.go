@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,7 +41,7 @@ func openData(options *server.Config, log *slog.Logger) (*data, error) {
 	if err != nil {
 		return nil, errors.New("--data: " + told(err))
 	}
-	control, err := listenControl(dir, layer.Backup)
+	control, err := listenControl(dir, func(ctx context.Context, to string) error { return layer.Backup(ctx, to, nil) })
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--data: %w", err), layer.Close())
 	}

@@ -61,7 +61,7 @@ func (s consumer) receive(c *parley.Conn, r ops.Request) error {
 	case ops.Backup:
 		ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 		defer cancel()
-		answer(c, r.ID, parley.Cursor{}, s.disk.Backup(ctx, r.Dir))
+		answer(c, r.ID, parley.Cursor{}, s.disk.Backup(ctx, r.Dir, nil))
 		return nil
 	}
 	return &parley.Error{Code: parley.BadRequest, Message: "no such op"}
