@@ -129,7 +129,7 @@ func (c *copier) run(ctx context.Context) (err error) {
 	if err := c.check(ctx); err != nil {
 		return err
 	}
-	return c.dir.mark(true)
+	return c.dir.mark(copyLine)
 }
 
 // beginCopy takes the snapshot of a backup.

@@ -20,15 +20,20 @@ const (
 
 	formatName = "parley data "
 	format     = 1
-	copyLine   = "copy"
+)
+
+// The states of a directory, as the second line of VERSION.
+const (
+	copyLine = "copy\n" // a backup that was not opened yet
+	newLine  = "new\n"  // there was no database yet
 )
 
 // directory is a data directory that this process has locked.
 type directory struct {
-	fs   vfs.FS
-	path string
-	lock io.Closer
-	copy bool // it is a backup that was not opened yet
+	fs    vfs.FS
+	path  string
+	lock  io.Closer
+	state string // copyLine, newLine, or nothing
 }
 
 // openDirectory locks a data directory, and makes it where there is none.
@@ -104,22 +109,45 @@ func (d *directory) list() ([]string, error) {
 // check reads the format's version, or writes it where the directory is new.
 func (d *directory) check(empty bool) error {
 	if empty {
-		return d.mark(false)
+		return d.mark(newLine)
 	}
 	text, err := d.read()
 	if err != nil {
 		return d.cannot("be read", err)
 	}
-	first, rest, _ := strings.Cut(text, "\n")
-	number, err := strconv.Atoi(strings.TrimPrefix(first, formatName))
-	switch {
-	case err != nil || !strings.HasPrefix(first, formatName):
-		return fmt.Errorf("disklayer: %s is damaged: its file %s does not say which format its data has", d.path, versionFile)
-	case number > format:
-		return fmt.Errorf("disklayer: %s was written by a newer Parley: its data has format %d, and this one knows %d", d.path, number, format)
+	if d.state, err = parseVersion(text); err != nil {
+		return fmt.Errorf("disklayer: %s %w", d.path, err)
 	}
-	d.copy = strings.TrimSpace(rest) == copyLine
 	return nil
+}
+
+// parseVersion returns the second line of a VERSION, or what is wrong with it. Only
+// what Parley writes is right.
+func parseVersion(text string) (state string, err error) {
+	wrong := func(how string, args ...any) (string, error) {
+		return "", fmt.Errorf("is damaged: its file %s should say %q, but %s", versionFile, formatName+strconv.Itoa(format), fmt.Sprintf(how, args...))
+	}
+	first, rest, ended := strings.Cut(text, "\n")
+	number, named := strings.CutPrefix(first, formatName)
+	known := strconv.Itoa(format)
+	switch {
+	case text == "":
+		return wrong("it is empty")
+	case !named:
+		return wrong("it says %.40q", first)
+	case !ended:
+		return wrong("its first line does not end")
+	case strings.Trim(number, "0123456789") != "" || number == "" || number[0] == '0':
+		return wrong("%.40q is not a number", number)
+	case len(number) > len(known) || len(number) == len(known) && number > known:
+		return "", fmt.Errorf("was written by a newer Parley: its data has format %.40s, and this one knows %s", number, known)
+	}
+	for _, state := range []string{"", copyLine, newLine} {
+		if rest == state {
+			return state, nil
+		}
+	}
+	return wrong("%.40q follows", rest)
 }
 
 func (d *directory) file(name string) string { return d.fs.PathJoin(d.path, name) }
@@ -134,16 +162,12 @@ func (d *directory) read() (string, error) {
 	return string(text), err
 }
 
-// mark writes the format's version, and whether the directory is a copy.
-func (d *directory) mark(isCopy bool) error {
-	text := formatName + strconv.Itoa(format) + "\n"
-	if isCopy {
-		text += copyLine + "\n"
-	}
-	if err := d.replace(versionFile, text); err != nil {
+// mark writes the format's version, and the state of the directory.
+func (d *directory) mark(state string) error {
+	if err := d.replace(versionFile, formatName+strconv.Itoa(format)+"\n"+state); err != nil {
 		return d.cannot("be written", err)
 	}
-	d.copy = isCopy
+	d.state = state
 	return nil
 }
 

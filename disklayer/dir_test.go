@@ -175,3 +175,47 @@ func TestDamaged(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+// TestVersion reads forms of VERSION: those that Parley writes, and no others.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"parley data 1\n":                             "",
+		"parley data 1\ncopy\n":                       "",
+		"parley data 1\nnew\n":                        "",
+		"":                                            "it is empty",
+		"parley data 1":                               "its first line does not end",
+		"parley data 1\r\n":                           `"1\r" is not a number`,
+		"parley data +1\n":                            `"+1" is not a number`,
+		"parley data -1\n":                            `"-1" is not a number`,
+		"parley data 01\n":                            `"01" is not a number`,
+		"parley data 0\n":                             `"0" is not a number`,
+		"parley data 0x1\n":                           `"0x1" is not a number`,
+		"parley data \n":                              `"" is not a number`,
+		"parley data  1\n":                            `" 1" is not a number`,
+		"parley data 1 \n":                            `"1 " is not a number`,
+		"parley data 1 x\n":                           `"1 x" is not a number`,
+		"Parley data 1\n":                             `"Parley data 1"`,
+		" parley data 1\n":                            `" parley data 1"`,
+		"parley data 1\ncopy":                         `"copy"`,
+		"parley data 1\n copy\n":                      `" copy\n"`,
+		"parley data 1\nCOPY\n":                       `"COPY\n"`,
+		"parley data 1\ncopycopy\n":                   `"copycopy\n"`,
+		"parley data 1\ncopy\n\n":                     `"copy\n\n"`,
+		"parley data 1\ncopy\nnew\n":                  `"copy\nnew\n"`,
+		"parley data 1\n\n":                           `"\n"`,
+		"parley data 1\n\x00":                         `"\x00"`,
+		"parley data 2\n":                             "newer Parley: its data has format 2",
+		"parley data 2\nmore\n":                       "newer Parley: its data has format 2",
+		"parley data 99999999999999999999\n":          "newer Parley: its data has format 99999999999999999999",
+		"parley data 1\n" + strings.Repeat("x", 5000): "x",
+	} {
+		_, err := parseVersion(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.40q: %v, want %s", text, err, want)
+		}
+		if err != nil && len(err.Error()) > 300 {
+			t.Errorf("%.40q: the error is %d bytes", text, len(err.Error()))
+		}
+	}
+}

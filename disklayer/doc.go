@@ -12,7 +12,8 @@
 //
 // # The directory
 //
-//	VERSION  the format's number; and "copy", where a backup was not opened yet
+//	VERSION  "parley data 1", and below it "copy" where a backup was not opened yet,
+//	         or "new" while the database is being made; nothing else
 //	LOCK     locked while a process has the directory
 //	db/      a Pebble database
 //

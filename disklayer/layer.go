@@ -43,8 +43,8 @@ func open(cfg config) (*Layer, error) {
 	if l.dir, err = openDirectory(cfg.fs, cfg.dir); err != nil {
 		return nil, err
 	}
-	if l.store, err = newStore(&l.cfg, &l.hubs, opening{fresh: l.dir.copy}); err == nil && l.dir.copy {
-		if err = l.dir.mark(false); err != nil {
+	if l.store, err = newStore(&l.cfg, &l.hubs, opening{fresh: l.dir.state == copyLine}); err == nil && l.dir.state != "" {
+		if err = l.dir.mark(""); err != nil {
 			err = errors.Join(err, l.store.stop(parley.ErrClosed))
 		}
 	}
