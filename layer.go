@@ -84,10 +84,12 @@ type Link interface {
 	Cursors(ctx context.Context, of Address) (map[string]Cursor, error)
 	// Introduce sets a named cursor unless there is one, and returns once that is
 	// safe, or the one that there is: unlike what Advance moves later, it is not lost
-	// in a crash. Where it returns nil the address has the cursor. It fails with the
-	// code [Unavailable] where Advance would ignore the place, or the cursor cannot be
-	// kept at present. Where there are MaxCursors others it fails with the code
-	// [Conflict]: a cursor that is forgotten would lose what follows it.
+	// in a crash. Where it returns nil the address has the cursor. A layer that can save
+	// no cursor at present may keep it in memory: a crash then takes all moves back, and
+	// the device begins there again. It fails with the code [Unavailable] where Advance
+	// would ignore the place, or the cursor cannot be kept. Where there are MaxCursors
+	// others it fails with the code [Conflict]: a cursor that is forgotten would lose
+	// what follows it.
 	Introduce(ctx context.Context, of Address, name string, at Cursor) error
 	// Advance moves a named cursor forward, never back, unless it was of
 	// another epoch; one that stays where it is was moved all the same. A place

@@ -30,7 +30,7 @@ func (l *Layer) Backup(ctx context.Context, dir string, progress func(share floa
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s, err := l.use()
+	s, err := l.useFor(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,10 @@ func (c *copier) run(ctx context.Context) (err error) {
 		}
 	}()
 	defer context.AfterFunc(ctx, func() { c.fs.fail(ctx.Err()) })()
-	if err := c.s.flushCursors(); err != nil {
-		return err
+	if c.s.unwritable == nil {
+		if err := c.s.flushCursors(); err != nil {
+			return err
+		}
 	}
 	if err := c.s.beginCopy(); err != nil {
 		return err

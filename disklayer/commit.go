@@ -218,6 +218,7 @@ func (s *store) publish(f *flight, err error) {
 		switch {
 		case err != nil:
 			it.err = err
+			s.noteUnsafe(it.log)
 		case it.repeat && it.err == nil:
 			it.err = it.claim.err
 		}

@@ -289,11 +289,11 @@ func (s *store) flushCursors() error {
 func (s *store) flushTimed() (work time.Duration, err error) {
 	s.cursors.flushing.Lock()
 	defer s.cursors.flushing.Unlock()
-	defer s.cursors.written()
 	began := time.Now()
 	change, failed := s.cursorChanges()
 	work = time.Since(began)
 	if change == nil {
+		s.cursors.written()
 		return work, failed
 	}
 	err = s.run(true, func(b *pebble.Batch) {
@@ -301,6 +301,9 @@ func (s *store) flushTimed() (work time.Duration, err error) {
 		change(b)
 		work += time.Since(began)
 	})
+	if err == nil { // else the store ends, and the next one takes them over
+		s.cursors.written()
+	}
 	return work, errors.Join(failed, err)
 }
 

@@ -17,6 +17,7 @@ const (
 	versionFile = "VERSION"
 	lockFile    = "LOCK"
 	dbDir       = "db"
+	probeFile   = "probe.tmp"
 
 	formatName = "parley data "
 	format     = 1
@@ -32,36 +33,110 @@ const (
 type directory struct {
 	fs    vfs.FS
 	path  string
-	lock  io.Closer
-	state string // copyLine, newLine, or nothing
+	lock  io.Closer // nil where it cannot be written
+	state string    // copyLine, newLine, or nothing
 }
 
-// openDirectory locks a data directory, and makes it where there is none.
-func openDirectory(fs vfs.FS, path string) (*directory, error) {
+// openDirectory locks a data directory, and makes it where there is none. Only for
+// reading, or where it cannot be written, one with data is opened all the same.
+func openDirectory(fs vfs.FS, path string, reading bool) (*directory, error) {
 	d := &directory{fs: fs, path: path}
-	if err := d.make(); err != nil {
-		return nil, err
+	if !reading {
+		if err := d.make(); err != nil {
+			return nil, err
+		}
 	}
 	names, err := d.list()
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, versionFile) && len(names) > 0 {
+	holds := slices.Contains(names, versionFile)
+	switch {
+	case !holds && len(names) > 0:
 		return nil, fmt.Errorf("disklayer: %s is not empty, and holds no data of Parley (%s, …)", path, names[0])
+	case !holds && reading:
+		return nil, fmt.Errorf("disklayer: %s is empty: there is nothing to read", path)
 	}
-	if d.lock, err = fs.Lock(d.file(lockFile)); err != nil {
-		if _, failed := errors.AsType[*iofs.PathError](err); failed || isReadOnly(err) || isDiskFull(err) {
-			return nil, d.cannot("be locked", err)
+	if err := d.lockFile(reading); err != nil && !(holds && isUnwritable(err) && (reading || !errors.Is(err, iofs.ErrPermission))) {
+		return nil, err
+	}
+	if err = d.check(!holds); err == nil {
+		if d.state != newLine {
+			return d, nil
 		}
-		return nil, fmt.Errorf("disklayer: %s is in use by another process (%w)", path, err)
-	}
-	if err = d.check(len(names) == 0); err == nil {
 		if err = fs.MkdirAll(d.file(dbDir), 0o700); err == nil {
 			return d, nil
 		}
 		err = d.cannot("be written", err)
 	}
-	return nil, errors.Join(err, d.lock.Close())
+	return nil, errors.Join(err, d.close())
+}
+
+// lockFile locks LOCK, unless it is. Only for reading it is not made.
+func (d *directory) lockFile(reading bool) (err error) {
+	if d.lock != nil {
+		return nil
+	}
+	if reading {
+		if _, err := d.fs.Stat(d.file(lockFile)); err != nil {
+			return nil
+		}
+	}
+	lock, err := d.fs.Lock(d.file(lockFile))
+	if err == nil {
+		d.lock = lock
+		return nil
+	}
+	if _, failed := errors.AsType[*iofs.PathError](err); failed || isReadOnly(err) || isDiskFull(err) {
+		return d.cannot("be locked", err)
+	}
+	return fmt.Errorf("disklayer: %s is in use by another process (%w)", d.path, err)
+}
+
+// isUnwritable reports whether an error says that something cannot be written here,
+// for a while or for good.
+func isUnwritable(err error) bool {
+	return isReadOnly(err) || isDiskFull(err) || isBroken(err) || errors.Is(err, iofs.ErrPermission)
+}
+
+// same reports whether the directory is still the one that was opened.
+func (d *directory) same() error { return nil }
+
+// own makes sure that this process may write to the directory.
+func (d *directory) own() error { return d.lockFile(false) }
+
+// writable tries whether a database can be opened for writing: a file as large as what
+// that writes at once can be made.
+func (d *directory) writable() error {
+	name := d.file(probeFile)
+	f, err := d.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return d.cannot("be written", err)
+	}
+	if err = f.Preallocate(0, d.logBytes()+probeBytes); !isDiskFull(err) { // not every file system can
+		_, err = f.Write(make([]byte, probeBytes))
+	}
+	if err = errors.Join(err, f.Sync(), f.Close(), d.fs.Remove(name)); err != nil {
+		return d.cannot("be written", err)
+	}
+	return nil
+}
+
+// probeBytes is what opening a database writes besides what its write-ahead logs hold.
+const probeBytes = 64 << 10
+
+// logBytes returns how large the write-ahead logs are.
+func (d *directory) logBytes() (n int64) {
+	names, _ := d.fs.List(d.file(dbDir)) // where that fails, opening tells
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		if info, failed := d.fs.Stat(d.fs.PathJoin(d.file(dbDir), name)); failed == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // make makes the directory, and those above it, where there are none, so that they
@@ -96,7 +171,7 @@ func (d *directory) list() ([]string, error) {
 		return nil, d.cannot("be read", err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
-		return name == lockFile || name == versionFile+".tmp" || name == "lost+found"
+		return name == lockFile || name == versionFile+".tmp" || name == probeFile || name == "lost+found"
 	})
 	if slices.Equal(names, []string{dbDir}) {
 		if inside, err := d.fs.List(d.file(dbDir)); err == nil && len(inside) == 0 {
@@ -197,7 +272,12 @@ func syncDir(fs vfs.FS, path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (d *directory) close() error { return d.lock.Close() }
+func (d *directory) close() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
+}
 
 func (d *directory) cannot(what string, err error) error { return cannot(d.path, what, err) }
 

@@ -6,9 +6,21 @@
 //
 // A message is accepted, read and delivered only once it is synced to the disk
 // (see [Durability] for the other choice). When writing or syncing fails, the
-// database is given up at once: what was pending fails, and it is opened anew
-// from what is on the disk, until that succeeds. Meanwhile everything fails with
-// the code [parley.Unavailable], and [Layer.Health] says why.
+// database is given up at once: what was pending fails, and nothing is accepted. The
+// code is [parley.Unavailable], and [Layer.Health] says why.
+//
+// Reading goes on: the database is opened for reading alone. Calls that come in between
+// wait for that, until their contexts end. All of what was accepted can be read, and
+// nothing else. [Open] does the same with a directory that cannot be written: its disk
+// is full, read-only or failing. It is tried again and again whether the directory can
+// be written, with pauses of 5 seconds at most.
+//
+// Cursors that move meanwhile, and those of new devices, are kept in memory, and saved
+// once the directory can be written. A crash before loses them: the devices get again
+// what they acknowledged, and none misses a message.
+//
+// A process that is started on a failing disk may read what another one wrote and could
+// not sync. It asks the disk once more to sync it; if that fails too it logs a warning.
 //
 // # The directory
 //

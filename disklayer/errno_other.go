@@ -13,3 +13,6 @@ func isReadOnly(err error) bool { return errors.Is(err, syscall.Errno(19)) }
 func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.Errno(39)) || errors.Is(err, syscall.Errno(112))
 }
+
+// ERROR_IO_DEVICE.
+func isBroken(err error) bool { return errors.Is(err, syscall.Errno(1117)) }

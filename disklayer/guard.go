@@ -61,6 +61,9 @@ func (g *guardFS) settle() {
 	defer g.changes.Unlock()
 }
 
+// file returns the path of a file in the directory.
+func (g *guardFS) file(name string) string { return g.PathJoin(g.dir, name) }
+
 func (g *guardFS) owns(name string) bool {
 	rest, ok := strings.CutPrefix(name, g.dir)
 	return ok && (rest == "" || os.IsPathSeparator(rest[0]) || rest[0] == '/')

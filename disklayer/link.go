@@ -93,47 +93,25 @@ func (k *link) append(ctx context.Context, e *parley.Envelope, done func(parley.
 }
 
 func (k *link) Head(ctx context.Context, of parley.Address) (parley.Cursor, error) {
-	s, err := k.use(ctx)
-	if err != nil {
-		return parley.Cursor{}, err
-	}
-	return s.head(of)
+	return reads(ctx, k, of, func(s *store, _ parley.Retention) (parley.Cursor, error) { return s.head(of) })
 }
 
 func (k *link) ReadAfter(ctx context.Context, of parley.Address, after parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
-	s, err := k.use(ctx)
-	if err != nil {
-		return parley.Page{}, err
-	}
-	keep, ok := k.layer.hubs.retention(of)
-	if !ok {
-		return parley.Page{}, parley.ErrClosed
-	}
-	return s.readAfter(of, keep, after, limit)
+	return reads(ctx, k, of, func(s *store, keep parley.Retention) (parley.Page, error) {
+		return s.readAfter(of, keep, after, limit)
+	})
 }
 
 func (k *link) ReadBefore(ctx context.Context, of parley.Address, before parley.Cursor, limit parley.PageLimit) (parley.Page, error) {
-	s, err := k.use(ctx)
-	if err != nil {
-		return parley.Page{}, err
-	}
-	keep, ok := k.layer.hubs.retention(of)
-	if !ok {
-		return parley.Page{}, parley.ErrClosed
-	}
-	return s.readBefore(of, keep, before, limit)
+	return reads(ctx, k, of, func(s *store, keep parley.Retention) (parley.Page, error) {
+		return s.readBefore(of, keep, before, limit)
+	})
 }
 
 func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parley.Cursor, error) {
-	s, err := k.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	keep, ok := k.layer.hubs.retention(of)
-	if !ok {
-		return nil, parley.ErrClosed
-	}
-	all, err := s.namedCursors(of, keep)
+	all, err := reads(ctx, k, of, func(s *store, keep parley.Retention) (map[string]named, error) {
+		return s.namedCursors(of, keep)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -145,24 +123,48 @@ func (k *link) Cursors(ctx context.Context, of parley.Address) (map[string]parle
 }
 
 func (k *link) Introduce(ctx context.Context, of parley.Address, name string, at parley.Cursor) error {
-	s, err := k.use(ctx)
-	if err != nil {
+	_, err := reads(ctx, k, of, func(s *store, keep parley.Retention) (struct{}, error) {
+		if s.unwritable != nil {
+			return struct{}{}, s.introduceUnsaved(of, keep, name, at)
+		}
+		return struct{}{}, s.introduce(of, keep, name, at)
+	})
+	if err == nil || err == errCursors || errors.Is(err, parley.ErrClosed) {
 		return err
 	}
-	keep, ok := k.layer.hubs.retention(of)
-	if !ok { // all hubs left: the layer is being closed
-		return parley.ErrClosed
+	return unavailable("the cursor cannot be kept now", err)
+}
+
+// reads calls f with the store, and again with the next one where that one ends.
+func reads[T any](ctx context.Context, k *link, of parley.Address, f func(*store, parley.Retention) (T, error)) (none T, err error) {
+	var s *store
+	for {
+		if s, err = k.useFor(ctx, s); err != nil {
+			return none, err
+		}
+		keep, ok := k.layer.hubs.retention(of)
+		if !ok { // all hubs left: the layer is being closed
+			return none, parley.ErrClosed
+		}
+		if v, err := f(s, keep); err == nil || !s.over() {
+			return v, err
+		}
 	}
-	if err := s.introduce(of, keep, name, at); err == errCursors {
-		return err
-	} else if err != nil {
-		return unavailable("the cursor cannot be kept now", err)
+}
+
+// useFor returns a store to read, another one than before.
+func (k *link) useFor(ctx context.Context, before *store) (*store, error) {
+	if k.closed.Load() {
+		return nil, parley.ErrClosed
 	}
-	return nil
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable("the caller did not wait", err)
+	}
+	return k.layer.useFor(ctx, before)
 }
 
 func (k *link) Advance(of parley.Address, name string, to parley.Cursor) {
-	if s, err := k.use(context.Background()); err == nil {
+	if s := k.layer.newest(); s != nil && !k.closed.Load() {
 		s.advance(of, name, to)
 	}
 }

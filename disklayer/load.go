@@ -33,6 +33,9 @@ func (s *store) load(l *logState) error {
 	if err = s.leave(err); err != nil {
 		return err
 	}
+	if limit, ok := s.limits[l.addr]; ok && k.head.seq > limit.seq {
+		k.head = limit
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.known, l.stored, l.head, l.safe, l.first, l.trimmed, l.base = true, stored, k.head, k.head, k.first, k.first.seq, k.base

@@ -1,6 +1,7 @@
 package disklayer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -47,12 +48,15 @@ func (s *store) begin(how opening) error {
 	if err != nil {
 		return err
 	}
+	if how.floor != nil {
+		floor = min(floor, *how.floor)
+	}
 	s.floor.Store(floor)
 	last, err := s.lastRun()
 	if err != nil {
 		return err
 	}
-	b := s.db.NewBatch()
+	b := s.db.NewBatch()                                        // not written where the store is for reading alone
 	lossy := !how.again && !how.fresh && last.lossy(s.cfg.boot) // a copy was synced whole
 	if how.fresh || s.epoch == 0 || lossy {
 		switch {
@@ -64,15 +68,18 @@ func (s *store) begin(how opening) error {
 			s.origins = s.origins[max(0, len(s.origins)-maxOrigins):]
 			s.setNumbers(b, metaOrigins, s.origins...)
 		}
-		s.epoch = newEpoch()
+		s.epoch = cmp.Or(how.epoch, newEpoch())
 		s.setNumbers(b, metaEpoch, s.epoch)
+	}
+	if s.unwritable != nil {
+		return nil
 	}
 	return s.putRun(b, false)
 }
 
 // end writes that the store was closed, and what the keeper did not.
 func (s *store) end() error {
-	if s.fs.err() != nil {
+	if s.fs.err() != nil || s.unwritable != nil {
 		return nil
 	}
 	s.cursors.flushing.Lock() // an introduction may be about to end

@@ -400,7 +400,7 @@ func (m *model) backup() {
 	dir := fmt.Sprint("copy", m.copies)
 	m.say("backup %s", dir)
 	var err error
-	done := m.do(func() { err = m.layer.Backup(context.Background(), dir) })
+	done := m.do(func() { err = m.layer.Backup(context.Background(), dir, nil) })
 	if !done {
 		return
 	}
@@ -416,9 +416,8 @@ func (m *model) backup() {
 	m.disarm()
 	cfg := m.cfg
 	cfg.dir, cfg.fs = dir, m.mem
-	if l, err := open(cfg); err != nil { // one that is made as a new manifest is written
-		m.say("the copy cannot be opened: %v", err)
-		return
+	if l, err := open(cfg); err != nil {
+		m.isWrong("opening the copy: %v", err)
 	} else if err = errors.Join(l.Close(), m.layer.Close()); err != nil {
 		m.isWrong("closing: %v", err)
 	}

@@ -38,6 +38,11 @@ type Options struct {
 	CacheBytes  int64         // of memory for what is read from the disk; default 32 MiB
 	DedupWindow time.Duration // how long keys are remembered, at least; default, and not less, 24 hours
 	Logger      *slog.Logger  // default slog.Default()
+
+	// ReadOnly is for programs that only read: nothing can be kept, and nothing in the
+	// directory is changed. Its file LOCK is locked where there is one and the file
+	// system allows that. Cursors that are moved are forgotten with the layer.
+	ReadOnly bool
 }
 
 // config is Options with the defaults in place, and what only tests change.

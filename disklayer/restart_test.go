@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/parley-rt/parley"
 )
@@ -147,7 +146,7 @@ func TestRemoved(t *testing.T) {
 	for err := error(nil); err == nil; { // until another file is needed
 		_, err = send(link, bob, big, "")
 	}
-	for tick := time.Tick(time.Millisecond); !errors.Is(l.Health(), pebble.ErrDBDoesNotExist); <-tick {
+	for tick := time.Tick(time.Millisecond); !errors.Is(l.Health(), errNoDatabase); <-tick {
 		if err := l.Health(); err == nil {
 			t.Fatal("the store is healthy")
 		}

@@ -35,6 +35,10 @@ type store struct {
 	claimsMu sync.Mutex
 	claims   map[digest]*claim // guarded by claimsMu
 
+	unwritable error                   // why it is for reading alone; nil for writing
+	limits     map[parley.Address]mark // of a store for reading: what is behind them may not be safe
+	unsafe     map[parley.Address]mark // where logs end whose newest messages did not become safe; the finisher's
+
 	written int              // bytes since space was measured; the committer's
 	using   sync.RWMutex     // read-locked while the database is read
 	gone    error            // guarded by using: why it cannot be read any more
@@ -45,26 +49,44 @@ type store struct {
 
 // opening says how a database is opened.
 type opening struct {
-	fresh bool // with a new epoch
-	again bool // by a layer that had it open: it is not made where there is none, and the machine was not started anew
+	create     bool  // it is made where there is none
+	fresh      bool  // with a new epoch
+	again      bool  // by a layer that had it open for writing: the machine was not started anew
+	unwritable error // for reading alone, and why; nil for writing
+
+	// What a layer knows from the stores before.
+	epoch  uint64                  // of a new epoch; 0 where nobody was told one
+	limits map[parley.Address]mark // where logs end, of those that may hold more than is safe
+	floor  *uint64                 // which is safe; nil for the stored one
+}
+
+// after notes what only a store for writing knew, once it has ended.
+func (o *opening) after(s *store) {
+	if s.unwritable == nil {
+		floor := s.floor.Load()
+		o.limits, o.floor = s.unsafe, &floor
+	}
 }
 
 // newStore opens the database.
-func newStore(cfg *config, hubs *hubs, how opening) (*store, error) {
+func newStore(cfg *config, dir *directory, hubs *hubs, how opening) (*store, error) {
 	s := &store{
-		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, cfg.fs.PathJoin(cfg.dir, dbDir)),
+		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, dir.file(dbDir)), unwritable: how.unwritable, limits: how.limits, unsafe: map[parley.Address]mark{},
 		flights: make(chan *flight, flights), free: make(chan *flight, flights), claims: map[digest]*claim{},
 	}
 	s.logs.init(cfg.TailBytes)
 	s.queue.init()
 	s.keeper.init()
 	s.cursors.init()
-	if err := s.open(how.again); err != nil {
+	if err := s.open(how.create); err != nil {
 		return nil, err
 	}
 	if err := s.begin(how); err != nil {
 		_ = s.discard(err) // it failed
 		return nil, err
+	}
+	if s.unwritable != nil {
+		return s, nil
 	}
 	s.sparesSyncs()
 	s.measure()
@@ -92,14 +114,18 @@ func (s *store) sparesSyncs() {
 }
 
 // open opens the database. It returns errors of changing files too.
-func (s *store) open(again bool) (err error) {
+func (s *store) open(create bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("opening the database: panic: %v", r)
 		}
 	}()
 	options := s.pebbleOptions()
-	options.ErrorIfNotExists = again
+	options.ErrorIfNotExists = !create
+	if s.unwritable != nil {
+		options.ReadOnly = true
+		s.syncLogs()
+	}
 	db, err := pebble.Open(s.fs.dir, options)
 	if failed := s.fs.err(); failed != nil {
 		err = failed
@@ -108,6 +134,9 @@ func (s *store) open(again bool) (err error) {
 		if db != nil {
 			s.db = db
 			_ = s.discard(err) // it failed
+		}
+		if errors.Is(err, pebble.ErrDBDoesNotExist) {
+			return errNoDatabase
 		}
 		if pebble.IsCorruptionError(err) {
 			return fmt.Errorf("the data is damaged: %w", err)
@@ -146,6 +175,13 @@ func (s *store) discard(why error) (err error) {
 		return failed
 	}
 	return err
+}
+
+// over reports whether the store failed, or was closed.
+func (s *store) over() bool {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	return s.gone != nil || s.fs.err() != nil
 }
 
 // enter begins reading the database; leave ends it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/parley-rt/parley"
 )
@@ -197,7 +198,10 @@ func (w *world) reader(u *use) {
 	at := map[parley.Address]parley.Cursor{}
 	for {
 		for a := range w.logs {
-			page, err := w.link.ReadAfter(context.Background(), a, at[a], parley.PageLimit{Messages: 20, Bytes: 1 << 20})
+			// A store that failed is not followed by another one while its disk hangs.
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			page, err := w.link.ReadAfter(ctx, a, at[a], parley.PageLimit{Messages: 20, Bytes: 1 << 20})
+			cancel()
 			if err != nil {
 				continue
 			}

@@ -105,9 +105,9 @@ func dialControl(ctx context.Context, dir string) (nc net.Conn, err error) {
 	return nc, err
 }
 
-// copyData copies a data directory that no server uses.
+// copyData copies a data directory that no server uses, and changes nothing there.
 func copyData(ctx context.Context, from, to string) error {
-	layer, err := disklayer.Open(from, nil)
+	layer, err := disklayer.Open(from, &disklayer.Options{ReadOnly: true})
 	if err != nil {
 		return errors.New("--data: " + told(err))
 	}

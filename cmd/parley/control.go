@@ -96,8 +96,11 @@ func backupHandler(backup func(context.Context, string) error) http.HandlerFunc 
 	}
 }
 
-// Close cuts a backup short and waits for its end.
+// Close cuts a backup short and waits for its end. It may be called on nil.
 func (c *control) Close() error {
+	if c == nil {
+		return nil
+	}
 	c.stop()
 	err := c.server.Shutdown(context.Background())
 	if served := <-c.served; !errors.Is(served, http.ErrServerClosed) {

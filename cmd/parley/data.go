@@ -42,8 +42,11 @@ func openData(options *server.Config, log *slog.Logger) (*data, error) {
 		return nil, errors.New("--data: " + told(err))
 	}
 	control, err := listenControl(dir, func(ctx context.Context, to string) error { return layer.Backup(ctx, to, nil) })
-	if err != nil {
+	if err != nil && layer.Health() == nil {
 		return nil, errors.Join(fmt.Errorf("--data: %w", err), layer.Close())
+	}
+	if err != nil { // the directory cannot be written, and what is in it is read
+		log.Warn("parley backup cannot ask this server until it is started again", "data", dir, "err", err)
 	}
 	return &data{layer, control}, nil
 }
