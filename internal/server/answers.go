@@ -1,20 +1,30 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/parley-rt/parley"
 )
 
 // answers has a client told what became of its messages in the order in which it
-// sent them, though one may be known to be safe before another. Safe for
-// concurrent use.
+// sent them, though one may be known to be safe before another. They are bounded in
+// number, and each in its length. Safe for concurrent use.
 type answers struct {
+	room chan struct{} // holds one for each answer
+
 	mu          sync.Mutex // guards what follows, the answers too; not held while one is told
 	first, last *answer    // in the order of the messages
 	telling     bool       // some goroutine tells those that can be told
 }
+
+// maxAnswers is how many answers of one connection may wait. Beyond, its messages wait
+// to be handled, and in the end it is not read.
+const maxAnswers = 256
+
+func newAnswers() *answers { return &answers{room: make(chan struct{}, maxAnswers)} }
 
 // answer is what is told of one message.
 type answer struct {
@@ -23,8 +33,14 @@ type answer struct {
 	text  any // nil: nothing
 }
 
-// expect returns the place of the answer to the next message.
-func (a *answers) expect() *answer {
+// expect returns the place of the answer to the next message. It waits for room until
+// ctx ends, and returns nil then.
+func (a *answers) expect(ctx context.Context) *answer {
+	select {
+	case a.room <- struct{}{}:
+	case <-ctx.Done():
+		return nil
+	}
 	next := &answer{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,6 +73,7 @@ func (a *answers) give(c *parley.Conn, to *answer, text any) {
 func (a *answers) tellFirst(c *parley.Conn) {
 	first := a.first
 	a.first = first.next
+	defer func() { <-a.room }()
 	if first.text == nil {
 		return
 	}
@@ -76,7 +93,17 @@ type failure struct {
 	ToUser string `json:"to_user,omitempty"`
 }
 
-func failed(err *parley.Error, to string) any { return map[string]failure{"error": {err, to}} }
+func failed(err *parley.Error, to string) any {
+	return map[string]failure{"error": {err, shorten(to)}}
+}
+
+// shorten cuts text of a stranger that is longer than a name may be, and marks that.
+func shorten(text string) string {
+	if len(text) <= parley.MaxNameBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:parley.MaxNameBytes], "") + "…"
+}
 
 // reply tells a client of an error, if it is one to tell; the connection stays
 // open. Any other ends it. One that is closing needs no telling.

@@ -54,9 +54,12 @@ func (p *person) Receive(c *parley.Conn, m parley.Message) error {
 		return nil
 	}
 	if p.answers == nil {
-		p.answers = &answers{}
+		p.answers = newAnswers()
 	}
-	answer := p.answers.expect()
+	answer := p.answers.expect(c.Context())
+	if answer == nil { // the connection is over
+		return nil
+	}
 	tell := func(to, state string, err error) { p.answers.give(c, answer, p.answer(to, state, err)) }
 	to, err := recipient(m)
 	if err != nil {
