@@ -5,6 +5,7 @@ import { personURL } from "../web/addresses.js";
 import { backoff } from "../web/backoff.js";
 import { closeWords, shouldReconnect } from "../web/closecodes.js";
 import { nameProblem } from "../web/identity.js";
+import { indented } from "../web/indent.js";
 import { Outbox } from "../web/outbox.js";
 import { Repeats } from "../web/repeats.js";
 import { uuid4 } from "../web/uuid.js";
@@ -99,4 +100,24 @@ test("what came is known for long enough, and without an id it is new", () => {
   for (let i = 0; i < 2000; i++) assert.ok(repeats.isRepeat(`id ${i}`));
   assert.ok(!repeats.isRepeat("one more"));
   assert.ok(!repeats.isRepeat("id 0"));
+});
+
+test("data is indented no further than it is shown", () => {
+  for (const value of [[], {}, [1, [2, {}], { a: null, b: "x", c: [true] }], { a: { b: [] } }, "x", 7]) {
+    assert.equal(indented(value), JSON.stringify(value, null, 2));
+  }
+  for (const depth of [1000, 5000]) {
+    const data = `{"message":${"[".repeat(depth)}${"1,".repeat(200_000)}1${"]".repeat(depth)}}`;
+    const { text } = fromEveryone(data);
+    assert.ok(text.length < 30_000, `${text.length} characters`);
+    assert.equal(text.slice(0, 8), "[\n  [\n  ");
+  }
+  assert.ok(indented({ ["k".repeat(1e6)]: "v".repeat(1e6) }).length < 30_000);
+});
+
+test("names and ids have a length", () => {
+  const long = "x".repeat(1_000_000);
+  const said = fromPerson(JSON.stringify({ message: "m", from: long, to_user: long, id: long }));
+  assert.deepEqual(said, { kind: "message", from: "", to: "", id: "", text: "m", raw: false });
+  assert.equal(fromPerson(toPerson("m", "n".repeat(200), "Ada", "1")).from.length, 200);
 });

@@ -1,3 +1,5 @@
+import { nameProblem } from "./identity.js";
+
 const PEOPLE_KEPT = 50;
 
 // Composer is the form below the conversation. onSend({ text, to }) is called
@@ -69,10 +71,12 @@ export class Composer {
 
   #problem() {
     const { to_user, message } = this.#form.elements;
-    if (this.#isPrivate() && to_user.value.trim() === "") {
+    const wanted = to_user.value.trim();
+    const wrong = wanted === "" ? "Say whom the message is for: enter their name." : nameProblem(wanted);
+    if (this.#isPrivate() && wrong) {
       to_user.setAttribute("aria-invalid", "true");
       to_user.focus();
-      this.alert("Say whom the message is for: enter their name.");
+      this.alert(wrong);
       return true;
     }
     if (message.value.trim() !== "") return false;

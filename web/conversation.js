@@ -1,5 +1,6 @@
+import { SHOWN_CHARS } from "./indent.js";
+
 const KEPT = 500;
-const SHOWN_CHARS = 10_000;
 const NEAR_PX = 40;
 const HUES = 8;
 
@@ -101,8 +102,8 @@ function audience({ mine, private: only, to }) {
 }
 
 function body({ text, raw }) {
-  const cut = text.length > SHOWN_CHARS;
-  const shown = cut ? `${text.slice(0, SHOWN_CHARS)}… (${text.length.toLocaleString()} characters)` : text;
+  const size = raw ? "" : ` (${text.length.toLocaleString()} characters)`; // of data it is unknown
+  const shown = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…${size}` : text;
   return element("p", raw ? "text raw" : "text", shown);
 }
 

@@ -1,3 +1,5 @@
+import { indented } from "./indent.js";
+
 // The texts of the classic protocol: what this page sends, and what arrives.
 
 export function toEveryone(text, from) {
@@ -12,8 +14,10 @@ export function toPerson(text, from, to, id) {
 
 // fromEveryone reads what arrived on /ws/ and fromPerson what arrived on
 // /ws/{username}/. Both return one of
-//   { kind: "message", from, to, id, text, raw }   from, to and id may be ""; raw
-//                                                  says that text is data, not prose
+//   { kind: "message", from, to, id, text, raw }   from, to and id may be "", and are where
+//                                                  they are too long; raw says that text
+//                                                  is data, not prose; data that is longer
+//                                                  than is shown may end anywhere
 //   { kind: "ack", to, state }
 //   { kind: "error", to, code, message }
 //   { kind: "missed", messages, overdue }          messages is 0 where nobody knows
@@ -47,7 +51,7 @@ const SHOWN_BYTES = 24;
 
 function asText(value) {
   if (typeof value === "string") return { text: value, raw: isData(value) };
-  if (!(value instanceof ArrayBuffer)) return { text: JSON.stringify(value, null, 2), raw: true };
+  if (!(value instanceof ArrayBuffer)) return { text: indented(value), raw: true };
   const bytes = Array.from(new Uint8Array(value, 0, Math.min(value.byteLength, SHOWN_BYTES)));
   const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   return { text: `${value.byteLength} bytes: ${hex}${value.byteLength > SHOWN_BYTES ? " …" : ""}`, raw: true };
@@ -78,6 +82,9 @@ function isError(object) {
   return isObject(object?.error);
 }
 
+// NAME_CHARS is more than a name or an id of this page has. What is longer is nobody's.
+const NAME_CHARS = 200;
+
 function name(value) {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" && value.length <= NAME_CHARS ? value : "";
 }
