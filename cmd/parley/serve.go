@@ -19,9 +19,14 @@ type serveCmd struct {
 	Options server.Config `embed:""`
 }
 
-// Run serves until SIGINT or SIGTERM. A second signal ends the program at once.
+// Run serves until SIGINT, SIGTERM or SIGHUP. A second signal ends the program at once.
+// SIGHUP stays ignored where it was before, as under nohup.
 func (c *serveCmd) Run(s streams) error {
-	signals, ignore := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	signals, ignore := signal.NotifyContext(context.Background(), ends...)
 	defer ignore()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

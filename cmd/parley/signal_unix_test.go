@@ -16,7 +16,7 @@ import (
 
 func TestSignalsDrain(t *testing.T) {
 	t.Parallel()
-	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		p := serve(t, "--addr", "127.0.0.1:0")
 		all, bob := parleytest.DialURL(t, p.url+"ws/", nil), parleytest.DialURL(t, p.url+"ws/bob/", nil)
 		p.signal(sig)
@@ -28,6 +28,28 @@ func TestSignalsDrain(t *testing.T) {
 		if code := p.exit(); code != 0 {
 			t.Errorf("%v: exit code %d after\n%s", sig, code, &p.seen)
 		}
+	}
+}
+
+// TestHangupIgnored has a server whose parent ignored SIGHUP, as nohup does, go on.
+func TestHangupIgnored(t *testing.T) {
+	t.Parallel()
+	p := &process{t: t, cmd: command(t, "-c", `trap "" HUP; exec "$0" serve --addr 127.0.0.1:0`, binary)}
+	p.cmd.Path = "/bin/sh"
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(stderr)
+	p.stubbornClient()
+	p.signal(syscall.SIGHUP) // had it been heard, the next signal would end the server at once
+	all := parleytest.DialURL(t, p.url+"ws/", nil)
+	p.signal(syscall.SIGTERM)
+	if got := all.CloseCode(); got != parley.CloseGoingAway {
+		t.Errorf("closed with %v", got)
+	}
+	if code := p.exit(); code == -1 {
+		t.Errorf("exit code %d after\n%s", code, &p.seen)
 	}
 }
 

@@ -98,11 +98,14 @@ func failed(err *parley.Error, to string) any {
 }
 
 // shorten cuts text of a stranger that is longer than a name may be, and marks that.
-func shorten(text string) string {
-	if len(text) <= parley.MaxNameBytes {
+func shorten(text string) string { return cut(text, parley.MaxNameBytes) }
+
+// cut cuts text that is longer than so many bytes, and marks that.
+func cut(text string, bytes int) string {
+	if len(text) <= bytes {
 		return text
 	}
-	return strings.ToValidUTF8(text[:parley.MaxNameBytes], "") + "…"
+	return strings.ToValidUTF8(text[:bytes], "") + "…"
 }
 
 // reply tells a client of an error, if it is one to tell; the connection stays

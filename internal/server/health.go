@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/parley-rt/parley"
@@ -71,7 +72,11 @@ func (s *Server) whileHealthy(next http.HandlerFunc) http.HandlerFunc {
 // publicReason is what anybody may be told; the log has the rest, with paths.
 func publicReason(err error) string {
 	const reason = "messages cannot be kept"
-	if told, ok := errors.AsType[*parley.Error](err); ok {
+	told, ok := errors.AsType[*parley.Error](err)
+	switch {
+	case ok && strings.HasPrefix(told.Message, reason):
+		return told.Message
+	case ok:
 		return reason + ": " + told.Message
 	}
 	return reason + ": the log says why"

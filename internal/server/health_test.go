@@ -40,11 +40,13 @@ func TestHealthIsLoggedWhenItChanges(t *testing.T) {
 
 func TestPublicReason(t *testing.T) {
 	t.Parallel()
+	const once = "messages cannot be kept now"
 	secret := errors.New("open /home/me/data: permission denied")
 	full := fmt.Errorf("%w (%w)", &parley.Error{Code: parley.Unavailable, Message: "the store is full"}, secret)
 	for err, want := range map[error]string{
 		secret: "messages cannot be kept: the log says why",
 		full:   "messages cannot be kept: the store is full",
+		fmt.Errorf("%w (%w)", &parley.Error{Code: parley.Unavailable, Message: once}, secret): once,
 	} {
 		if got := publicReason(err); got != want {
 			t.Errorf("got %s", got)
