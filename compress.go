@@ -76,6 +76,12 @@ func (c *Conn) receive(ev *event) error {
 			c.shut(uint16(code), reason)
 			return nil
 		}
+		budget, n := c.handler.hub.budget, len(m.Data)
+		if !budget.Take(n) {
+			c.shut(uint16(CloseTryAgainLater), errNoRoom.Error())
+			return nil
+		}
+		defer budget.Give(n)
 	}
 	return c.consumer.Receive(c, m)
 }

@@ -23,6 +23,7 @@ type Hub struct {
 	table  *table
 	link   Link
 	codec  *deflate.Codec // nil without Options.Compression
+	budget *socket.Budget // of unfinished messages
 	keep   keepRules
 
 	runners runners
@@ -64,6 +65,8 @@ func newHub(opts Options, cfg socket.Config) *Hub {
 	if opts.Compression {
 		h.codec = deflate.NewCodec(runtime.GOMAXPROCS(0))
 	}
+	h.budget = socket.NewBudget(opts.Limits.UnfinishedBytes)
+	cfg.Budget = h.budget
 	h.engine = socket.NewEngine(cfg)
 	h.watch.hub = h
 	h.link = opts.Layer.Attach(local{h})
@@ -91,6 +94,8 @@ type Stats struct {
 	ListenMissed int64 // messages dropped at listeners that were too slow; only such as are not kept
 	Trimmed      int64 // kept messages that were trimmed before a connection or a listener had them, counted for each; see [Missed]
 	Gaps         int64 // times that a connection or a listener could not go on in a log for that, or because the log is another one
+	Unfinished   int64 // bytes that unfinished messages hold now: see [Limits.UnfinishedBytes]
+	NoRoom       int64 // unfinished messages that were ended, as there was no room
 	ClaimsEnded  int64 // times that a receiver made no progress for [Limits.ClaimTimeout]
 
 	// Undeliverable counts messages that an Encoder could not encode, or made invalid
@@ -102,6 +107,7 @@ type Stats struct {
 // Stats returns the counters of this hub.
 func (h *Hub) Stats() Stats {
 	s := h.engine.Stats()
+	unfinished, noRoom := h.budget.Stats()
 	return Stats{
 		Connections:   h.live.count(),
 		SlowDropped:   s.Dropped.Load(),
@@ -110,6 +116,8 @@ func (h *Hub) Stats() Stats {
 		ListenMissed:  h.missed.Load(),
 		Trimmed:       h.trimmed.Load(),
 		Gaps:          h.gaps.Load(),
+		Unfinished:    unfinished,
+		NoRoom:        noRoom,
 		ClaimsEnded:   h.claimsEnded.Load(),
 		Undeliverable: h.undeliverable.Load(),
 	}

@@ -76,13 +76,14 @@ const (
 // cannot be asked about wrapped connections, nor on other systems: there each 16 KiB
 // written of more that waits is a sign of life.
 type Limits struct {
-	MessageBytes   int // payload of one message received, compressed or not; beyond it, close code 1009. Default 1 MiB
-	ReceiveQueue   int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
-	SendQueueBytes int // bytes waiting for a connection that reads too slowly, in the hands of its Deliverer too, each piece costing 64 besides. Default 1 MiB
-	DeliverQueue   int // messages waiting for a Deliverer, of kept ones half as many; beyond it, SlowReader applies. Default 256
-	MailboxBytes   int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
-	Memberships    int // addresses that one connection may be a member of. Default 1000
-	SendsInFlight  int // kept messages that SendAsync of one connection has on their way before it waits; that of the program, 16 times as many. Default 256
+	MessageBytes    int // payload of one message received, compressed or not; beyond it, close code 1009. Default 1 MiB
+	ReceiveQueue    int // messages waiting for a consumer, or MessageBytes of them, before its connection is not read; checked after each read of up to 32 KiB. Default 256
+	SendQueueBytes  int // bytes waiting for a connection that reads too slowly, in the hands of its Deliverer too, each piece costing 64 besides. Default 1 MiB
+	DeliverQueue    int // messages waiting for a Deliverer, of kept ones half as many; beyond it, SlowReader applies. Default 256
+	MailboxBytes    int // bytes that senders hand to one event loop before they wait for it, each message costing 256 besides. Default 4 MiB
+	Memberships     int // addresses that one connection may be a member of. Default 1000
+	UnfinishedBytes int // bytes that all unfinished messages hold, those being inflated, and bodies of [Hub.ReadBody]; beyond, the longest are ended, close code 1013. At least MessageBytes. Default 256 MiB
+	SendsInFlight   int // kept messages that SendAsync of one connection has on their way before it waits; that of the program, 16 times as many. Default 256
 
 	HandshakeTimeout time.Duration // the time Connect, and what it asked for, may take. Default 10 s
 	WriteTimeout     time.Duration // a write without progress ends the connection; over TLS, one of 16 KiB that takes longer. Default 10 s
@@ -117,6 +118,8 @@ func (o *Options) withDefaults() Options {
 	orDefault(&l.MailboxBytes, 4<<20)
 	orDefault(&l.Memberships, 1000)
 	orDefault(&l.SendsInFlight, 256)
+	orDefault(&l.UnfinishedBytes, 256<<20)
+	l.UnfinishedBytes = max(l.UnfinishedBytes, l.MessageBytes)
 	orDefault(&l.HandshakeTimeout, 10*time.Second)
 	orDefault(&l.WriteTimeout, 10*time.Second)
 	orDefault(&l.ReceiveGrace, 10*time.Second)

@@ -36,6 +36,7 @@ type Config struct {
 type Limits struct {
 	MaxConnections   int           `placeholder:"N" help:"WebSocket connections at once; beyond it, 503. Default: nine tenths of the open-file limit."`
 	MessageBytes     int           `default:"1048576" help:"The largest message that is accepted, and sent to clients for POST /v1/send."`
+	UnfinishedBytes  int64         `placeholder:"N" help:"Bytes that all unfinished messages and bodies may take; beyond, the longest are ended. Default: an eighth of the memory, 64 MiB at least."`
 	ReceiveQueue     int           `default:"256" help:"Messages of one connection that wait to be handled before it is not read."`
 	SendQueueBytes   int           `default:"1048576" help:"Bytes that wait for a connection that reads too slowly."`
 	SlowReader       string        `default:"close" help:"What becomes of a connection whose send queue is full: close it, or drop what does not fit and is not kept, answers too."`
@@ -63,6 +64,9 @@ func (c Config) withDefaults() Config {
 	if c.MessageBytes == 0 {
 		c.MessageBytes = 1 << 20
 	}
+	if c.UnfinishedBytes == 0 {
+		c.UnfinishedBytes = unfinishedFor(machineMemory())
+	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = connectionsFor(openFileLimit())
 	}
@@ -81,6 +85,7 @@ func (c *Config) hubOptions(log *slog.Logger) *parley.Options {
 		Loops:       c.Loops,
 		Limits: parley.Limits{
 			MessageBytes:     c.MessageBytes,
+			UnfinishedBytes:  int(max(c.UnfinishedBytes, int64(c.MessageBytes)+2*sendAround)), // one body at least
 			ReceiveQueue:     c.ReceiveQueue,
 			SendQueueBytes:   c.SendQueueBytes,
 			MailboxBytes:     c.MailboxBytes,

@@ -22,11 +22,12 @@ func (s *Server) debugRoutes() http.Handler {
 }
 
 // vars shows the variables of package expvar, and the hub's counters as
-// "parley". Publishing those would let a process have one server only.
+// "parley", and how many lines the log left out. Publishing those would let a process have one server only.
 func (s *Server) vars(w http.ResponseWriter, _ *http.Request) {
 	all := make(map[string]any)
 	expvar.Do(func(kv expvar.KeyValue) { all[kv.Key] = json.RawMessage(kv.Value.String()) })
 	all["parley"] = counters(s.hub.Stats())
+	all["log_left_out"] = leftOut(s.log)
 	writeJSON(w, http.StatusOK, "application/json", all)
 }
 
@@ -40,6 +41,8 @@ func counters(s parley.Stats) map[string]int64 {
 		"listen_missed": s.ListenMissed,
 		"trimmed":       s.Trimmed,
 		"gaps":          s.Gaps,
+		"unfinished":    s.Unfinished,
+		"no_room":       s.NoRoom,
 		"claims_ended":  s.ClaimsEnded,
 		"undeliverable": s.Undeliverable,
 	}

@@ -42,14 +42,15 @@ func (l *losses) tell() {
 	now.ListenMissed -= last.ListenMissed
 	now.Trimmed -= last.Trimmed
 	now.Gaps -= last.Gaps
+	now.NoRoom -= last.NoRoom
 	now.ClaimsEnded -= last.ClaimsEnded
 	now.Undeliverable -= last.Undeliverable
-	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed+now.Gaps+now.ClaimsEnded+now.Undeliverable == 0 {
+	if now.SlowDropped+now.SlowClosed+now.DeadClosed+now.ListenMissed+now.Trimmed+now.Gaps+now.NoRoom+now.ClaimsEnded+now.Undeliverable == 0 {
 		return
 	}
 	l.log.Warn("messages or connections were lost",
 		"slow_dropped", now.SlowDropped, "slow_closed", now.SlowClosed,
 		"dead_closed", now.DeadClosed, "listen_missed", now.ListenMissed,
-		"trimmed", now.Trimmed, "gaps", now.Gaps, "claims_ended", now.ClaimsEnded, "undeliverable", now.Undeliverable,
+		"trimmed", now.Trimmed, "gaps", now.Gaps, "claims_ended", now.ClaimsEnded, "undeliverable", now.Undeliverable, "no_room", now.NoRoom,
 		"connections", now.Connections)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -55,7 +54,7 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusUnsupportedMediaType, parley.BadRequest, "the Content-Type must be application/json")
 		return
 	}
-	body, err := e.body(w, r)
+	body, err := e.hub.ReadBody(w, r, e.bytes+sendAround)
 	if err != nil {
 		e.fail(w, err)
 		return
@@ -66,18 +65,6 @@ func (e *sendEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, "application/json", map[string]string{"state": state})
-}
-
-func (e *sendEndpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := int64(e.bytes) + sendAround
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &parley.Error{Code: parley.TooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
-	}
-	if err != nil {
-		return nil, badRequest("the body did not arrive: " + err.Error())
-	}
-	return body, nil
 }
 
 // send returns what became of the message in a body.
@@ -190,7 +177,7 @@ func sendFields(body []byte) (map[string][]byte, error) {
 		case err != nil:
 			return nil, err
 		case !slices.Contains([]string{"to", "data", "key", "keep"}, name):
-			return nil, badRequest("unknown field " + name)
+			return nil, badRequest("unknown field " + shorten(name))
 		case fields[name] != nil:
 			return nil, badRequest(name + " is there twice")
 		}

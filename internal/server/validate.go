@@ -75,6 +75,7 @@ func (c *Config) checkNumbers() error {
 		{"--loops", int64(c.Loops)},
 		{"--max-connections", int64(c.MaxConnections)},
 		{"--message-bytes", int64(c.MessageBytes)},
+		{"--unfinished-bytes", c.UnfinishedBytes},
 		{"--receive-queue", int64(c.ReceiveQueue)},
 		{"--send-queue-bytes", int64(c.SendQueueBytes)},
 		{"--mailbox-bytes", int64(c.MailboxBytes)},

@@ -179,7 +179,7 @@ func (l *Loop) finalize(c *Conn, code uint16) {
 	if o := c.out.Load(); o != nil {
 		o.abandon()
 	}
-	c.io.close(l)
+	c.io.close(l, c)
 	c.handler.Closed(code, nil)
 }
 

@@ -95,7 +95,8 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	if c.discard {
 		return true
 	}
-	err := c.decoder.decode(b, rules{c.loop.engine.cfg.MessageBytes, c.Deflate}, in)
+	cfg := &c.loop.engine.cfg
+	err := c.decoder.decode(b, rules{cfg.MessageBytes, c.Deflate, cfg.Budget, c}, in)
 	goOn = len(in.messages) == 0 || c.handler.Receive(in.messages)
 	if in.pong != nil {
 		in.posts = append(in.posts, post{kind: postPong, conn: c, data: appendFrame(nil, opPong, in.pong)})
@@ -106,7 +107,7 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 	if e, failed := err.(*decodeError); failed {
 		c.fail(e, in)
 	} else if in.closed {
-		c.decoder = decoder{} // a message may have been begun
+		c.decoder.drop(cfg.Budget) // a message may have been begun
 		in.posts = append(in.posts, post{kind: postPeerClosed, conn: c, code: in.code, reason: in.reason})
 	}
 	return goOn
@@ -115,7 +116,10 @@ func (c *Conn) arrived(b []byte, in *inbound) (goOn bool) {
 // fail ends reading for good.
 func (c *Conn) fail(e *decodeError, in *inbound) {
 	c.discard = true
-	c.decoder = decoder{}
+	c.decoder.drop(c.loop.engine.cfg.Budget)
 	in.closed = false // a close frame that breaks the protocol is no goodbye
 	in.posts = append(in.posts, post{kind: postFail, conn: c, code: e.code, reason: e.reason})
 }
+
+// End has the loop end the unfinished message. It is for the budget.
+func (c *Conn) End() { c.loop.urge(post{kind: postEnd, conn: c}) }

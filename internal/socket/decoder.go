@@ -27,6 +27,7 @@ var (
 	errTooBig     = &decodeError{codeTooBig, "message too big"}
 	errInvalid    = &decodeError{codeInvalidData, "text is not valid UTF-8"}
 	errTooSlow    = &decodeError{codePolicy, "a message arrives too slowly"}
+	errNoRoom     = &decodeError{codeTryAgain, "too many unfinished messages"}
 	errNotMinimal = errors.New("frame length not in its shortest form")
 	errCloseShort = errors.New("close frame with one byte of payload")
 )
@@ -72,6 +73,8 @@ type partial struct {
 	control []byte    // payload of a control frame so far
 	text    utf8Check
 
+	charge Charge // of data
+
 	received int       // bytes, since the clock was started
 	began    time.Time // when it was, zero before
 }
@@ -80,6 +83,8 @@ type partial struct {
 type rules struct {
 	limit   int  // payload bytes of a message as it arrives
 	deflate bool // messages may be compressed (RFC 7692)
+	budget  *Budget
+	owner   Ender // of what the budget is charged
 }
 
 // decode consumes b, which it may change. After an error or a close frame the
@@ -103,11 +108,22 @@ func (d *decoder) decode(b []byte, r rules, in *inbound) error {
 		d.part.received += len(b) - len(rest)
 		b = rest
 		if p := d.part; !p.inFrame && p.op == 0 && len(p.head) == 0 {
-			d.part = nil
+			d.drop(r.budget)
 		}
 	}
 	return nil
 }
+
+// drop forgets an unfinished message.
+func (d *decoder) drop(b *Budget) {
+	if d.part != nil {
+		b.Release(&d.part.charge)
+		d.part = nil
+	}
+}
+
+// ended reports whether the budget wants the unfinished message to end.
+func (d *decoder) ended() bool { return d.part != nil && d.part.charge.over.Load() }
 
 // whole takes the common case without any state: an unfragmented data frame
 // that is all there. It returns the bytes consumed, 0 when it is another case.
@@ -136,7 +152,7 @@ func (p *partial) step(b []byte, r rules, in *inbound) ([]byte, error) {
 	if !p.inFrame {
 		return p.header(b, r, in)
 	}
-	return p.payload(b, in)
+	return p.payload(b, r, in)
 }
 
 func (p *partial) header(b []byte, r rules, in *inbound) ([]byte, error) {
@@ -161,10 +177,13 @@ func (p *partial) header(b []byte, r rules, in *inbound) ([]byte, error) {
 	return b, nil
 }
 
-func (p *partial) payload(b []byte, in *inbound) ([]byte, error) {
+func (p *partial) payload(b []byte, r rules, in *inbound) ([]byte, error) {
 	n := int(min(int64(len(b)), p.frame.Length-p.got))
 	piece := b[:n]
 	ws.Cipher(piece, p.frame.Mask, int(p.got&3))
+	if err := p.reserve(n, r); err != nil {
+		return nil, err
+	}
 	p.got += int64(n)
 	if p.frame.OpCode.IsControl() {
 		p.control = append(p.control, piece...)
@@ -178,6 +197,24 @@ func (p *partial) payload(b []byte, in *inbound) ([]byte, error) {
 		return b[n:], nil
 	}
 	return b[n:], p.endFrame(in)
+}
+
+// reserve makes room for n more bytes of a message, no more than twice of what it has, and
+// has the budget hold that.
+func (p *partial) reserve(n int, r rules) error {
+	held := len(p.data)
+	if p.frame.OpCode.IsControl() || cap(p.data)-held >= n {
+		return nil
+	}
+	size := max(2*cap(p.data), held+n)
+	if p.frame.Fin { // more than the rest of it does not come
+		size = min(size, held+int(p.frame.Length-p.got))
+	}
+	if !r.budget.Hold(&p.charge, r.owner, size) {
+		return errNoRoom
+	}
+	p.data = append(make([]byte, 0, size), p.data...)
+	return nil
 }
 
 func (p *partial) isText() bool {

@@ -29,6 +29,7 @@ const (
 	postFew        // few bytes are outside
 	postPage       // a part of a log for one follower
 	postHandled    // a handler is done with some values of a log
+	postEnd        // there is no room for the unfinished message
 	postPonged     // the peer answered a numbered ping
 	postDo
 )
@@ -228,6 +229,10 @@ func (l *Loop) handle(p *post) {
 		l.handled(p.member, p.at)
 	case postPonged:
 		l.ponged(c, uint8(p.code))
+	case postEnd:
+		if c.state != stateClosed {
+			c.io.endPart(l, c)
+		}
 	case postDo:
 		p.do()
 	}
@@ -253,7 +258,7 @@ func (l *Loop) open(c *Conn) {
 	}
 	c.state = stateClosed
 	c.handler.Closing()
-	c.io.close(l)
+	c.io.close(l, c)
 	c.handler.Closed(codeAbnormal, err)
 }
 

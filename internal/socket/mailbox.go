@@ -69,6 +69,18 @@ func (m *mailbox) put(ctx context.Context, p post) error {
 	return nil
 }
 
+// urge queues p, which costs nothing: there is one for each connection at most. It
+// never waits.
+func (m *mailbox) urge(p post) {
+	m.mu.Lock()
+	if !m.closed {
+		m.posts = append(m.posts, p)
+		m.ready = len(m.posts)
+	}
+	m.mu.Unlock()
+	m.notify()
+}
+
 // maxPages bounds the pages that wait in a mailbox: what is published waits for
 // them, and readers that are ahead of their loop are of no use.
 const maxPages = 128 << 10
@@ -156,6 +168,9 @@ func (m *mailbox) missLocked(p *part, what missing) {
 
 // costOf returns what a post takes of the room there is: all of it at most.
 func (m *mailbox) costOf(p *post) int64 {
+	if p.kind == postEnd {
+		return 0
+	}
 	return min(int64(len(p.data)+p.size)+postCost, m.limit)
 }
 

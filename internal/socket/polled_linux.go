@@ -205,11 +205,19 @@ func (p *polled) drain(l *Loop, c *Conn, o *outbox) {
 	}
 }
 
+func (p *polled) endPart(l *Loop, c *Conn) {
+	if c.decoder.ended() {
+		c.fail(errNoRoom, &l.in)
+		l.follow(&l.in)
+	}
+}
+
 func (p *polled) closeWrite(*Loop) { _ = unix.Shutdown(int(p.fd), unix.SHUT_WR) }
 
 // close ends the connection. Its descriptor is not known to the kernel's poller
 // any more before its number is free, nor used here again.
-func (p *polled) close(l *Loop) {
+func (p *polled) close(l *Loop, c *Conn) {
+	c.decoder.drop(l.engine.cfg.Budget)
 	if l.poller.file != nil {
 		_ = unix.EpollCtl(l.poller.fd, unix.EPOLL_CTL_DEL, int(p.fd), nil)
 	}

@@ -16,9 +16,10 @@ func (*simTransport) resume(*Loop, *Conn, []byte) {}
 func (*simTransport) paused() bool                { return true }
 func (*simTransport) took() bool                  { return false }
 func (*simTransport) closeWrite(*Loop)            {}
+func (*simTransport) endPart(*Loop, *Conn)        {}
 func (*simTransport) drop()                       {}
 
-func (t *simTransport) close(*Loop) {
+func (t *simTransport) close(*Loop, *Conn) {
 	if t.ended {
 		t.sim.fail("%v is closed twice", (*simConn)(t))
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Config bounds what connections may do. Every field is required.
+// Config bounds what connections may do. Every field but Budget is required.
 type Config struct {
 	Loops         int           // loops; connections are spread over them evenly
 	MessageBytes  int           // payload bytes of one inbound message; beyond: close code 1009
@@ -28,6 +28,7 @@ type Config struct {
 	PingInterval  time.Duration // heartbeat; two pings in a row without an answer end the connection
 	ReceiveGrace  time.Duration // what a message may take to arrive, besides its bytes at ReceiveRate
 	ReceiveRate   int           // bytes a second
+	Budget        *Budget       // what unfinished messages may hold; nil bounds nothing
 	SlowCloseCode uint16        // close code of a connection that reads too slowly
 	Portable      bool          // do not use the event loop's own way of reading and writing sockets
 }

@@ -48,14 +48,8 @@ func (s *stream) resume(l *Loop, c *Conn, data []byte) {
 	if data != nil { // reading begins
 		s.early = data
 	}
-	for {
-		if s.reading.CompareAndSwap(readStopped, readRunning) {
-			l.engine.spawn(func() { s.read(c) })
-			return
-		}
-		if s.reading.CompareAndSwap(readRunning, readAgain) {
-			return
-		}
+	if s.takeOver() {
+		l.engine.spawn(func() { s.read(c) })
 	}
 }
 
@@ -87,6 +81,7 @@ func (s *stream) read(c *Conn) {
 	for {
 		goOn, err := s.readOnce(c)
 		if err != nil {
+			c.decoder.drop(c.loop.engine.cfg.Budget)
 			c.tell(post{kind: postReadEnd, conn: c})
 			return
 		}
@@ -109,7 +104,10 @@ func (s *stream) readOnce(c *Conn) (goOn bool, err error) {
 	if err == nil {
 		n, err = s.nc.Read(b.bytes[:])
 	}
-	late := c.decoder.part != nil && errors.Is(err, os.ErrDeadlineExceeded)
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	if late && c.decoder.part == nil { // endPart was for a message that is whole
+		return true, s.nc.SetReadDeadline(time.Time{})
+	}
 	if late {
 		err = nil
 		if n == 0 {
@@ -119,8 +117,15 @@ func (s *stream) readOnce(c *Conn) (goOn bool, err error) {
 	if n > 0 && !s.take(c, b.bytes[:n], &b.inbound) {
 		return false, nil // the connection may be another reader's already
 	}
-	if late && n < len(b.bytes) && c.overdue(time.Now()) {
-		c.fail(errTooSlow, &b.inbound)
+	if late {
+		switch {
+		case c.decoder.ended():
+			c.fail(errNoRoom, &b.inbound)
+		case n < len(b.bytes) && c.overdue(time.Now()):
+			c.fail(errTooSlow, &b.inbound)
+		default:
+			return true, err
+		}
 		c.tellAll(&b.inbound)
 		return true, s.nc.SetReadDeadline(time.Time{})
 	}
@@ -145,10 +150,15 @@ func (s *stream) readLate(b []byte) (int, error) {
 
 // limit sets the deadline of a message that was begun.
 func (s *stream) limit(c *Conn) error {
-	if part := c.decoder.part; part != nil {
-		return s.nc.SetReadDeadline(part.deadline(&c.loop.engine.cfg, time.Now()))
+	part := c.decoder.part
+	if part == nil {
+		return nil
 	}
-	return nil
+	err := s.nc.SetReadDeadline(part.deadline(&c.loop.engine.cfg, time.Now()))
+	if err == nil && c.decoder.ended() { // endPart may have come before this deadline
+		err = s.nc.SetReadDeadline(passed)
+	}
+	return err
 }
 
 // take decodes what was read, and reports whether to go on reading.
@@ -242,17 +252,52 @@ func (s *stream) writeAll(c *Conn, b []byte) (int, error) {
 	return len(b), s.nc.SetWriteDeadline(time.Time{})
 }
 
+// passed is a deadline that is over.
+var passed = time.Unix(0, 1)
+
+// endPart has the reader fail the connection; where there is none now, it does.
+func (s *stream) endPart(l *Loop, c *Conn) {
+	if s.takeOver() {
+		if c.decoder.ended() {
+			c.fail(errNoRoom, &l.in)
+			l.follow(&l.in)
+		}
+		l.engine.spawn(func() { s.read(c) })
+		return
+	}
+	l.engine.spawn(func() { _ = s.nc.SetReadDeadline(passed) }) // of a closed connection, which the reader notices
+}
+
+// takeOver makes the caller the reader if there is none. Otherwise the reader goes on
+// until it notices what the caller wants.
+func (s *stream) takeOver() bool {
+	for {
+		if s.reading.CompareAndSwap(readStopped, readRunning) {
+			return true
+		}
+		if s.reading.CompareAndSwap(readRunning, readAgain) || s.reading.Load() == readAgain {
+			return false
+		}
+	}
+}
+
 // closeWrite runs aside, since for TLS it writes an alert.
 func (s *stream) closeWrite(l *Loop) {
 	if nc, ok := s.nc.(interface{ CloseWrite() error }); ok {
 		l.engine.spawn(func() {
-			s.goodbye(nc.CloseWrite, func(inner net.Conn) { _ = inner.SetWriteDeadline(time.Unix(0, 1)) })
+			s.goodbye(nc.CloseWrite, func(inner net.Conn) { _ = inner.SetWriteDeadline(passed) })
 		})
 	}
 }
 
-// close runs aside, since closing TLS writes an alert.
-func (s *stream) close(l *Loop) { l.engine.spawn(s.drop) }
+// close runs aside, since closing TLS writes an alert. A reader notices, and drops what
+// it holds.
+func (s *stream) close(l *Loop, c *Conn) {
+	if s.takeOver() {
+		c.decoder.drop(l.engine.cfg.Budget)
+	}
+	l.engine.spawn(s.drop)
+}
 
 func (s *stream) drop() {
 	_ = control(s.nc, endAtOnce)

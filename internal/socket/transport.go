@@ -21,8 +21,10 @@ type transport interface {
 	drain(l *Loop, c *Conn, o *outbox)
 	// closeWrite ends our side.
 	closeWrite(l *Loop)
+	// endPart fails the connection, if the budget wants its unfinished message to end.
+	endPart(l *Loop, c *Conn)
 	// close ends the connection.
-	close(l *Loop)
+	close(l *Loop, c *Conn)
 	// drop ends one that no loop took in; anybody may call it.
 	drop()
 }
