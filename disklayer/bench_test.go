@@ -42,7 +42,7 @@ func median(x []float64) float64 {
 // options.
 func rawSender(b *testing.B) func(sender, i int) error {
 	cfg := testConfig(b.TempDir())
-	options := (&store{cfg: &cfg, fs: newGuardFS(cfg.fs, cfg.dir)}).pebbleOptions()
+	options := (&store{cfg: &cfg, sizes: cfg.sizes(), fs: newGuardFS(cfg.fs, cfg.dir)}).pebbleOptions()
 	options.FS = cfg.fs
 	db, err := pebble.Open(cfg.dir, options)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 
 // flight is what is committed at once.
 type flight struct {
-	items []item
-	jobs  []job
-	size  int
-	batch *pebble.Batch
-	sync  bool // the batch is to be synced
+	items   []item
+	jobs    []job
+	size    int
+	batch   *pebble.Batch
+	sync    bool  // the batch is to be synced
+	written int64 // bytes of the batch
 }
 
 // flights is how many are between the committer and the finisher.
@@ -49,10 +50,8 @@ func (s *store) commit(f *flight) {
 		j.run(f.batch)
 		f.sync = f.sync || j.sync
 	}
-	if s.written += f.size; s.written >= measureBytes {
-		s.written = 0
-		s.keeper.measureSoon()
-	}
+	f.written = int64(f.batch.Len())
+	s.flying.Add(f.written)
 	switch {
 	case f.sync && f.batch.Empty():
 		s.note(f.batch.LogData(nil, nil))
@@ -87,6 +86,11 @@ func (s *store) place(f *flight, it *item, now int64) {
 	l := it.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if why := s.shortage(int64(f.batch.Len() + it.size())); why != nil {
+		s.keeper.measureSoon()
+		s.refuse(it, unavailable("messages cannot be kept now", why))
+		return
+	}
 	size := uint64(len(it.e.Data))
 	held := l.head.bytes + size - l.first.bytes
 	if s.refuses(l, it.keep, size, held) {
@@ -281,6 +285,7 @@ func (s *store) land(f *flight, err error) {
 		_ = f.batch.Close()
 	}
 	s.queue.release(f.size)
+	s.flying.Add(-f.written)
 	clear(f.items)
 	clear(f.jobs)
 	*f = flight{items: f.items[:0], jobs: f.jobs[:0]}

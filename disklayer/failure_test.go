@@ -205,7 +205,10 @@ func TestMaxBytes(t *testing.T) {
 	if !isUnavailable(err) || sent < 20 || sent > 300 {
 		t.Errorf("after %d messages: %v", sent, err)
 	}
-	if err := l.Health(); err == nil || !strings.Contains(err.Error(), "data holds") {
+	for l.Health() == nil { // room may have been made
+		_, _ = send(link, parley.User("bob"), string(randomText(100_000)), "")
+	}
+	if err := l.Health(); err != nil && !strings.Contains(err.Error(), "data takes") {
 		t.Errorf("health is %v", err)
 	}
 	_ = link.Close()
@@ -228,27 +231,42 @@ func randomText(n int) []byte {
 // TestShortage looks at the bounds themselves.
 func TestShortage(t *testing.T) {
 	t.Parallel()
-	const gb = 1 << 30
+	const (
+		gb   = 1 << 30
+		disk = 1000 * gb
+	)
 	for _, test := range []struct {
-		max, used, avail, total uint64
+		max, used, avail, total int64
 		before, full            bool
 	}{
-		{0, 7 * gb, 100 * gb, 1000 * gb, false, false},
-		{0, 9 * gb, 100 * gb, 1000 * gb, false, true},
-		{0, 3 * gb, gb, 5 * gb, false, false}, // 80 % of a small disk
-		{0, 4*gb + 1, gb, 5 * gb, false, true},
-		{20 * gb, 9 * gb, 100 * gb, 1000 * gb, false, false},
-		{10 * gb, 10*gb - 1, 100 * gb, 1000 * gb, false, false},
-		{10 * gb, 10*gb - 1, 100 * gb, 1000 * gb, true, true}, // until a little more is free
-		{0, 0, minReserve - 1, 1000 * gb, false, true},
-		{0, 0, minReserve + 1, 1000 * gb, false, false},
-		{0, 0, minReserve + 1, 1000 * gb, true, true},
-		{0, 0, gb / 1000, gb / 100, false, false}, // of a small disk, a twentieth
+		{0, 7 * gb, 100 * gb, disk, false, false},
+		{0, 8*gb - 500<<20, 100 * gb, disk, false, true}, // compactions need room
+		{0, 2 * gb, gb, 5 * gb, false, false},            // 80 % of a small disk
+		{0, 4*gb - 500<<20, gb, 5 * gb, false, true},
+		{20 * gb, 9 * gb, 100 * gb, disk, false, false},
+		{100 * gb, 3 * gb, 2 * gb, 5 * gb, false, false}, // more than the disk
+		{100 * gb, 4 * gb, 2 * gb, 5 * gb, false, true},
+		{10 * gb, 9 * gb, 100 * gb, disk, false, false},
+		{10 * gb, 10*gb - 600<<20, 100 * gb, disk, false, false},
+		{10 * gb, 10*gb - 600<<20, 100 * gb, disk, true, true}, // until a little more is free
+		{0, 0, minReserve - 1, disk, false, true},
+		{0, 0, minReserve + 40<<20, disk, false, false},
+		{0, 0, minReserve + 40<<20, disk, true, true},
+		{0, gb, minReserve + 500<<20, disk, false, true}, // compactions need room
+		{0, 0, gb / 1000, gb / 100, false, false},        // of a small disk, a twentieth
 	} {
-		cfg := config{Options: Options{MaxBytes: int64(test.max)}}
-		err := cfg.shortage(test.used, vfs.DiskUsage{AvailBytes: test.avail, TotalBytes: test.total}, true, test.before)
-		if (err != nil) != test.full {
-			t.Errorf("%+v: %v", test, err)
+		mem := vfs.NewMem()
+		mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: uint64(test.avail), TotalBytes: uint64(test.total)})
+		cfg := testConfig("data")
+		cfg.fs, cfg.MaxBytes = mem, test.max
+		s := &store{cfg: &cfg, sizes: cfg.sizes(), fs: newGuardFS(mem, "data")}
+		s.fs.used.all.Store(test.used)
+		if test.before {
+			s.setFull(errors.New("it was full"))
+		}
+		s.measure()
+		if full := s.full.Load(); (full != nil) != test.full {
+			t.Errorf("%+v: %v", test, full)
 		}
 	}
 }

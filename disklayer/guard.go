@@ -25,6 +25,8 @@ import (
 type guardFS struct {
 	vfs.FS
 	dir       string
+	used      usage
+	limit     int64       // of used, which the database is told is the disk's; 0: it is told the disk's own
 	walNoSync atomic.Bool // Process: syncing the write-ahead log does nothing, but at its end
 
 	changes sync.RWMutex // read-locked during each change
@@ -35,7 +37,7 @@ type guardFS struct {
 }
 
 func newGuardFS(fs vfs.FS, dir string) *guardFS {
-	return &guardFS{FS: fs, dir: dir, failed: make(chan struct{})}
+	return &guardFS{FS: fs, dir: dir, used: usage{files: map[string]*taken{}}, failed: make(chan struct{})}
 }
 
 // fail ends the use of the files.
@@ -106,11 +108,14 @@ func (g *guardFS) open(what, name string, op func() (vfs.File, error)) (vfs.File
 	if f == nil {
 		return &voidFile{name: g.PathBase(name)}, nil
 	}
-	return &guardFile{File: f, g: g, name: name, wal: strings.HasSuffix(name, ".log")}, nil
+	return &guardFile{File: f, g: g, name: name, wal: isLog(name), taken: g.used.file(name)}, nil
 }
 
 func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open("create", name, func() (vfs.File, error) { return g.FS.Create(name, c) })
+	return g.open("create", name, func() (vfs.File, error) {
+		g.used.remove(name)
+		return g.FS.Create(name, c)
+	})
 }
 
 func (g *guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
@@ -119,10 +124,6 @@ func (g *guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vf
 
 func (g *guardFS) OpenDir(name string) (vfs.File, error) {
 	return g.open("open", name, func() (vfs.File, error) { return g.FS.OpenDir(name) })
-}
-
-func (g *guardFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open("reuse", newname, func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
 }
 
 func (g *guardFS) named(what, name string, op func() error) error {
@@ -137,7 +138,13 @@ func (g *guardFS) Link(oldname, newname string) error {
 }
 
 func (g *guardFS) Remove(name string) error {
-	return g.named("remove", name, func() error { return g.FS.Remove(name) })
+	return g.named("remove", name, func() error {
+		err := g.FS.Remove(name)
+		if err == nil {
+			g.used.remove(name)
+		}
+		return err
+	})
 }
 
 func (g *guardFS) RemoveAll(name string) error {
@@ -145,11 +152,31 @@ func (g *guardFS) RemoveAll(name string) error {
 }
 
 func (g *guardFS) Rename(oldname, newname string) error {
-	return g.named("rename", newname, func() error { return g.FS.Rename(oldname, newname) })
+	return g.named("rename", newname, func() error {
+		err := g.FS.Rename(oldname, newname)
+		if err == nil {
+			g.used.rename(oldname, newname)
+		}
+		return err
+	})
 }
 
 func (g *guardFS) MkdirAll(name string, perm os.FileMode) error {
 	return g.named("make", name, func() error { return g.FS.MkdirAll(name, perm) })
+}
+
+// GetDiskUsage has the database see its bound as the disk's. It widens a compaction by
+// up to half of what is free, so it is told half of that.
+func (g *guardFS) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	d, err := g.FS.GetDiskUsage(path)
+	if g.limit == 0 {
+		return d, err
+	}
+	free := uint64(max(0, g.limit-g.used.all.Load())) / 2
+	if err == nil {
+		free = min(free, d.AvailBytes/2)
+	}
+	return vfs.DiskUsage{AvailBytes: free, TotalBytes: uint64(g.limit), UsedBytes: uint64(g.limit) - free}, nil
 }
 
 // Lock does nothing: the layer holds the directory's lock across openings.
@@ -160,33 +187,34 @@ func (g *guardFS) Unwrap() vfs.FS { return g.FS }
 // guardFile is a file of a guardFS.
 type guardFile struct {
 	vfs.File
-	g    *guardFS
-	name string
-	wal  bool // it is a write-ahead log
+	g     *guardFS
+	name  string
+	wal   bool // it is a write-ahead log
+	taken *taken
+	at    int64 // where Write goes on
 }
 
 func (f *guardFile) noSync() bool { return f.wal && f.g.walNoSync.Load() }
 
 func (f *guardFile) Write(p []byte) (int, error) {
 	return len(p), f.g.change("write", f.name, func() error {
-		_, err := f.File.Write(p)
+		f.taken.grow(f.at + int64(len(p))) // before it is there
+		n, err := f.File.Write(p)
+		f.at += int64(n)
 		return err
 	})
 }
 
 func (f *guardFile) WriteAt(p []byte, at int64) (int, error) {
 	return len(p), f.g.change("write", f.name, func() error {
+		f.taken.grow(at + int64(len(p)))
 		_, err := f.File.WriteAt(p, at)
 		return err
 	})
 }
 
-func (f *guardFile) Preallocate(offset, length int64) error {
-	if f.g.over.Load() {
-		return nil
-	}
-	return f.File.Preallocate(offset, length) // whoever asks does without
-}
+// Preallocate does nothing: a log takes what it holds.
+func (f *guardFile) Preallocate(int64, int64) error { return nil }
 
 func (f *guardFile) Sync() error {
 	if f.noSync() {
@@ -215,6 +243,9 @@ func (f *guardFile) SyncTo(length int64) (full bool, err error) {
 func (f *guardFile) Close() error {
 	if f.noSync() {
 		_ = f.g.change("sync", f.name, f.File.SyncData)
+	}
+	if info, err := f.File.Stat(); err == nil && f.at > 0 {
+		f.taken.set(max(allocated(info), roundedUp(info)))
 	}
 	if err := f.File.Close(); err != nil {
 		return f.g.change("close", f.name, func() error { return err })

@@ -24,9 +24,6 @@ type keeper struct {
 	look bool // space is to be measured
 }
 
-// measureBytes is how much may be written before space is measured again.
-const measureBytes = 16 << 20
-
 func (k *keeper) init() {
 	k.wake, k.moved, k.save = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	k.stopped = make(chan struct{})

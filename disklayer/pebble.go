@@ -15,11 +15,13 @@ func (s *store) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
 		FS:                          s.fs,
 		Logger:                      log,
-		CacheSize:                   s.cfg.CacheBytes + memTables*int64(s.cfg.memTable), // memtables are taken from the cache's share
-		MemTableSize:                s.cfg.memTable,
+		CacheSize:                   s.cfg.CacheBytes + memTables*int64(s.sizes.memTable), // memtables are taken from the cache's share
+		MemTableSize:                s.sizes.memTable,
+		LBaseMaxBytes:               s.sizes.base,
+		MaxManifestFileSize:         s.sizes.base / 4,
 		MemTableStopWritesThreshold: memTables,
 		MaxOpenFiles:                500,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		CompactionConcurrencyRange:  func() (int, int) { return 1, s.sizes.parallel },
 		FormatMajorVersion:          pebble.FormatWALSyncChunks,
 		EventListener:               s.events(),
 		Cleaner:                     remover{},
@@ -35,6 +37,10 @@ func (s *store) pebbleOptions() *pebble.Options {
 		// copies a directory of Process's too, can do with the older one.
 		o.FormatMajorVersion = max(d.FormatMajorVersion, pebble.FormatColumnarBlocks)
 	}
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = min(s.sizes.table, 2<<20<<i)
+	}
+	o.Experimental.MultiLevelCompactionHeuristic = pebble.NoMultiLevel{}
 	addFilters(o)
 	return o
 }

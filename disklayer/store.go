@@ -30,6 +30,9 @@ type store struct {
 	keeper  keeper
 	trims   int // how many logs were trimmed since tables were written for its sake; the keeper's
 	cursors cursors
+	sizes   sizes
+	disk    atomic.Pointer[space]
+	flying  atomic.Int64          // bytes of batches that may not be in a write-ahead log yet
 	full    atomic.Pointer[error] // why there is no room; nil while there is
 
 	claimsMu sync.Mutex
@@ -78,6 +81,11 @@ func newStore(cfg *config, dir *directory, hubs *hubs, how opening) (*store, err
 	s.queue.init()
 	s.keeper.init()
 	s.cursors.init()
+	s.sizes = cfg.sizes()
+	s.fs.limit = s.sizes.limit
+	if err := s.fs.used.begin(cfg.fs, s.fs.dir); err != nil {
+		return nil, err
+	}
 	if err := s.open(how.create); err != nil {
 		return nil, err
 	}

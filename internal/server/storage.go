@@ -14,7 +14,7 @@ import (
 // where.
 type Storage struct {
 	Data       string   `default:"parley-data" placeholder:"DIR" help:"Where kept messages are stored; \"memory\" keeps them no longer than the server runs. Neither made nor opened where nothing is kept. Default: parley-data."`
-	DataBytes  int64    `placeholder:"N" help:"Bytes that --data may take; beyond, what is to be kept is refused as unavailable. Default: 8 GiB, or 80 % of the disk if that is less."`
+	DataBytes  int64    `placeholder:"N" help:"Bytes that --data may take on the disk; beyond, what is to be kept is refused as unavailable. Default: 8 GiB. Never more than 80 % of the disk."`
 	Durability string   `default:"machine" help:"What an accepted message survives: machine is the machine's crash and loss of power, process only the server's own."`
 	Keep       []string `sep:";" placeholder:"RULE" help:"Keep the messages to addresses: PATTERN [messages=N] [bytes=N] [age=D] [optional], such as \"user:* age=7d\". The first rule that matches counts; \"none\" keeps nothing. Repeatable. Default: user:*, and with --open none."`
 }
