@@ -42,7 +42,6 @@ type store struct {
 	limits     map[parley.Address]mark // of a store for reading: what is behind them may not be safe
 	unsafe     map[parley.Address]mark // where logs end whose newest messages did not become safe; the finisher's
 
-	written int              // bytes since space was measured; the committer's
 	using   sync.RWMutex     // read-locked while the database is read
 	gone    error            // guarded by using: why it cannot be read any more
 	copied  *pebble.Snapshot // guarded by using, and the backup's that runs: what it copies

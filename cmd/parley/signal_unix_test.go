@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,9 @@ import (
 
 func TestSignalsDrain(t *testing.T) {
 	t.Parallel()
+	heard := make(chan os.Signal, 1) // a program of ours would ignore SIGHUP if these tests did, as under nohup
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		p := serve(t, "--addr", "127.0.0.1:0")
 		all, bob := parleytest.DialURL(t, p.url+"ws/", nil), parleytest.DialURL(t, p.url+"ws/bob/", nil)
