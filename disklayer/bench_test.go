@@ -2,7 +2,9 @@ package disklayer
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/parley-rt/parley"
 )
 
@@ -104,4 +107,25 @@ func turn(b *testing.B, senders int, appendOne func(sender, i int) error) float6
 	}
 	all.Wait()
 	return float64(count) / time.Since(began).Seconds()
+}
+
+// BenchmarkLogChecks measures what a commit pays for the knowledge that its write-ahead
+// log is still there: a stat of its path, and one of its descriptor.
+func BenchmarkLogChecks(b *testing.B) {
+	name := filepath.Join(b.TempDir(), "000001.log")
+	f, err := vfs.Default.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	g := &guardFS{same: func() error { return nil }}
+	at, err := g.attach(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := errors.Join(at.whole(f, 0), at.check()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

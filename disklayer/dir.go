@@ -1,10 +1,12 @@
 package disklayer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +37,10 @@ type directory struct {
 	path  string
 	lock  io.Closer // nil where it cannot be written
 	state string    // copyLine, newLine, or nothing
+
+	// nil where the file system is in memory.
+	held, db *place
+	locked   os.FileInfo // of LOCK
 }
 
 // openDirectory locks a data directory, and makes it where there is none. Only for
@@ -57,19 +63,56 @@ func openDirectory(fs vfs.FS, path string, reading bool) (*directory, error) {
 	case !holds && reading:
 		return nil, fmt.Errorf("disklayer: %s is empty: there is nothing to read", path)
 	}
-	if err := d.lockFile(reading); err != nil && !(holds && isUnwritable(err) && (reading || !errors.Is(err, iofs.ErrPermission))) {
+	if err := d.hold(); err != nil {
 		return nil, err
 	}
-	if err = d.check(!holds); err == nil {
-		if d.state != newLine {
-			return d, nil
-		}
-		if err = fs.MkdirAll(d.file(dbDir), 0o700); err == nil {
-			return d, nil
-		}
-		err = d.cannot("be written", err)
+	if err := d.lockFile(reading); err != nil && !(holds && isUnwritable(err) && (reading || !errors.Is(err, iofs.ErrPermission))) {
+		return nil, errors.Join(err, d.close())
 	}
-	return nil, errors.Join(err, d.close())
+	if err = d.check(!holds); err == nil {
+		err = d.openDatabase()
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// hold holds the directory by its descriptor, and locks that.
+func (d *directory) hold() (err error) {
+	if vfs.Root(d.fs) != vfs.Default {
+		return nil
+	}
+	if d.held, err = hold(d.path); err != nil {
+		return d.cannot("be opened", err)
+	}
+	if !lockDirectory(d.held.file) {
+		return errors.Join(d.inUse("it is locked"), d.held.close())
+	}
+	return nil
+}
+
+// openDatabase holds the database's directory, which it makes in a new one.
+func (d *directory) openDatabase() (err error) {
+	if d.state == newLine {
+		if err := d.fs.MkdirAll(d.file(dbDir), 0o700); err != nil {
+			return d.cannot("be written", err)
+		}
+	}
+	if d.held == nil {
+		return nil
+	}
+	if d.db, err = hold(d.file(dbDir)); errors.Is(err, iofs.ErrNotExist) {
+		err = errNoDatabase
+	}
+	if err != nil {
+		return d.cannot("be opened", err)
+	}
+	return nil
+}
+
+func (d *directory) inUse(why string) error {
+	return fmt.Errorf("disklayer: %s is in use by another process (%s)", d.path, why)
 }
 
 // lockFile locks LOCK, unless it is. Only for reading it is not made.
@@ -85,12 +128,15 @@ func (d *directory) lockFile(reading bool) (err error) {
 	lock, err := d.fs.Lock(d.file(lockFile))
 	if err == nil {
 		d.lock = lock
-		return nil
+		if d.held != nil {
+			d.locked, err = os.Stat(d.file(lockFile))
+		}
+		return err
 	}
 	if _, failed := errors.AsType[*iofs.PathError](err); failed || isReadOnly(err) || isDiskFull(err) {
 		return d.cannot("be locked", err)
 	}
-	return fmt.Errorf("disklayer: %s is in use by another process (%w)", d.path, err)
+	return d.inUse(err.Error())
 }
 
 // isUnwritable reports whether an error says that something cannot be written here,
@@ -99,11 +145,54 @@ func isUnwritable(err error) bool {
 	return isReadOnly(err) || isDiskFull(err) || isBroken(err) || errors.Is(err, iofs.ErrPermission)
 }
 
-// same reports whether the directory is still the one that was opened.
-func (d *directory) same() error { return nil }
+// same returns nil while the directory, and the database's in it, are those that were
+// opened: paths lead there.
+func (d *directory) same() error {
+	if err := d.held.same(); err != nil {
+		return err
+	}
+	return d.db.same()
+}
 
-// own makes sure that this process may write to the directory.
-func (d *directory) own() error { return d.lockFile(false) }
+// intact returns nil while the directory is as it was left. What it finds besides same
+// harms no message, and so need not be found at once.
+func (d *directory) intact() error {
+	return cmp.Or(d.same(), d.sameVersion(), d.sameLock())
+}
+
+func (d *directory) sameVersion() error {
+	text, err := d.read()
+	if err == nil && text != d.version() {
+		err = errors.New("it was changed while it was in use")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: bring it back, or start again", d.file(versionFile), err)
+	}
+	return nil
+}
+
+func (d *directory) sameLock() error {
+	if d.locked == nil {
+		return nil
+	}
+	if now, err := os.Stat(d.file(lockFile)); err != nil || !os.SameFile(now, d.locked) {
+		return fmt.Errorf("%s was removed or replaced while it was in use", d.file(lockFile))
+	}
+	return nil
+}
+
+// own makes sure that this process may write to the directory. A file LOCK that was
+// removed is made and locked again.
+func (d *directory) own() error {
+	if err := cmp.Or(d.same(), d.sameVersion()); err != nil {
+		return err
+	}
+	if d.sameLock() != nil {
+		_ = d.lock.Close() // nobody else can lock that one
+		d.lock, d.locked = nil, nil
+	}
+	return d.lockFile(false)
+}
 
 // writable tries whether a database can be opened for writing: a file as large as what
 // that writes at once can be made.
@@ -239,12 +328,17 @@ func (d *directory) read() (string, error) {
 
 // mark writes the format's version, and the state of the directory.
 func (d *directory) mark(state string) error {
-	if err := d.replace(versionFile, formatName+strconv.Itoa(format)+"\n"+state); err != nil {
+	before := d.state
+	d.state = state
+	if err := d.replace(versionFile, d.version()); err != nil {
+		d.state = before
 		return d.cannot("be written", err)
 	}
-	d.state = state
 	return nil
 }
+
+// version returns what VERSION says.
+func (d *directory) version() string { return formatName + strconv.Itoa(format) + "\n" + d.state }
 
 // replace writes a file so that it is there whole or not at all.
 func (d *directory) replace(name, text string) error {
@@ -273,10 +367,11 @@ func syncDir(fs vfs.FS, path string) error {
 }
 
 func (d *directory) close() error {
-	if d.lock == nil {
-		return nil
+	err := errors.Join(d.db.close(), d.held.close())
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
 	}
-	return d.lock.Close()
+	return err
 }
 
 func (d *directory) cannot(what string, err error) error { return cannot(d.path, what, err) }

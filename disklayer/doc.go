@@ -22,11 +22,15 @@
 // A process that is started on a failing disk may read what another one wrote and could
 // not sync. It asks the disk once more to sync it; if that fails too it logs a warning.
 //
+// Nothing is accepted once the directory, the database in it or its log was removed,
+// moved or replaced: that is looked at after each sync. No other directory at the same
+// path is read or changed. It works again if it is brought back.
+//
 // # The directory
 //
 //	VERSION  "parley data 1", and below it "copy" where a backup was not opened yet,
 //	         or "new" while the database is being made; nothing else
-//	LOCK     locked while a process has the directory
+//	LOCK     locked while a process has the directory, which is locked itself too
 //	db/      a Pebble database
 //
 // # The keyspace

@@ -26,8 +26,9 @@ type guardFS struct {
 	vfs.FS
 	dir       string
 	used      usage
-	limit     int64       // of used, which the database is told is the disk's; 0: it is told the disk's own
-	walNoSync atomic.Bool // Process: syncing the write-ahead log does nothing, but at its end
+	limit     int64        // of used, which the database is told is the disk's; 0: it is told the disk's own
+	same      func() error // reports whether dir is the directory that was opened; nil in memory
+	walNoSync atomic.Bool  // Process: syncing the write-ahead log does nothing, but at its end
 
 	changes sync.RWMutex // read-locked during each change
 	over    atomic.Bool
@@ -89,17 +90,40 @@ func (g *guardFS) change(what, name string, op func() error) error {
 	return nil
 }
 
+// there returns nil while the directory is the one that was opened: another one's files
+// are neither read nor changed.
+func (g *guardFS) there() error {
+	if g.same == nil {
+		return nil
+	}
+	return g.same()
+}
+
+// Open opens a file for reading.
+func (g *guardFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if g.owns(name) {
+		if err := g.there(); err != nil {
+			g.fail(err)
+			return nil, err
+		}
+	}
+	return g.FS.Open(name, opts...)
+}
+
 // open opens a file for writing.
 func (g *guardFS) open(what, name string, op func() (vfs.File, error)) (vfs.File, error) {
 	if !g.owns(name) {
 		return op()
 	}
+	wal := isLog(name)
 	var f vfs.File
-	err := g.change(what, name, func() error {
+	var at attached
+	err := g.named(what, name, func() error {
 		opened, err := op()
-		if err == nil {
-			f = opened
+		if err == nil && wal {
+			at, err = g.attach(name)
 		}
+		f = opened
 		return err
 	})
 	if err != nil {
@@ -108,7 +132,7 @@ func (g *guardFS) open(what, name string, op func() (vfs.File, error)) (vfs.File
 	if f == nil {
 		return &voidFile{name: g.PathBase(name)}, nil
 	}
-	return &guardFile{File: f, g: g, name: name, wal: isLog(name), taken: g.used.file(name)}, nil
+	return &guardFile{File: f, g: g, name: name, wal: wal, taken: g.used.file(name), at: at}, nil
 }
 
 func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -130,7 +154,12 @@ func (g *guardFS) named(what, name string, op func() error) error {
 	if !g.owns(name) {
 		return op()
 	}
-	return g.change(what, name, op)
+	return g.change(what, name, func() error {
+		if err := g.there(); err != nil {
+			return err
+		}
+		return op()
+	})
 }
 
 func (g *guardFS) Link(oldname, newname string) error {
@@ -191,16 +220,33 @@ type guardFile struct {
 	name  string
 	wal   bool // it is a write-ahead log
 	taken *taken
-	at    int64 // where Write goes on
+
+	at      attached
+	written atomic.Int64 // where Write goes on
 }
+
+// sync syncs the file, and looks whether it is still there.
+func (f *guardFile) sync(op func() error) error {
+	return f.g.change("sync", f.name, func() error {
+		if err := op(); err != nil {
+			return err
+		}
+		return f.at.check()
+	})
+}
+
+func nothing() error { return nil }
 
 func (f *guardFile) noSync() bool { return f.wal && f.g.walNoSync.Load() }
 
 func (f *guardFile) Write(p []byte) (int, error) {
 	return len(p), f.g.change("write", f.name, func() error {
-		f.taken.grow(f.at + int64(len(p))) // before it is there
+		if err := f.at.whole(f.File, f.written.Load()); err != nil {
+			return err
+		}
+		f.taken.grow(f.written.Load() + int64(len(p))) // before it is there
 		n, err := f.File.Write(p)
-		f.at += int64(n)
+		f.written.Add(int64(n))
 		return err
 	})
 }
@@ -218,16 +264,16 @@ func (f *guardFile) Preallocate(int64, int64) error { return nil }
 
 func (f *guardFile) Sync() error {
 	if f.noSync() {
-		return nil
+		return f.sync(nothing)
 	}
-	return f.g.change("sync", f.name, f.File.Sync)
+	return f.sync(f.File.Sync)
 }
 
 func (f *guardFile) SyncData() error {
 	if f.noSync() {
-		return nil
+		return f.sync(nothing)
 	}
-	return f.g.change("sync", f.name, f.File.SyncData)
+	return f.sync(f.File.SyncData)
 }
 
 func (f *guardFile) SyncTo(length int64) (full bool, err error) {
@@ -242,9 +288,9 @@ func (f *guardFile) SyncTo(length int64) (full bool, err error) {
 // now: Pebble takes one that a newer one follows for whole.
 func (f *guardFile) Close() error {
 	if f.noSync() {
-		_ = f.g.change("sync", f.name, f.File.SyncData)
+		_ = f.sync(f.File.SyncData)
 	}
-	if info, err := f.File.Stat(); err == nil && f.at > 0 {
+	if info, err := f.File.Stat(); err == nil && f.written.Load() > 0 {
 		f.taken.set(max(allocated(info), roundedUp(info)))
 	}
 	if err := f.File.Close(); err != nil {

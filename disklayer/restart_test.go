@@ -1,10 +1,8 @@
 package disklayer
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,29 +125,6 @@ func TestNestedDirectory(t *testing.T) {
 	kill(l)
 	if got, _ := texts(t, mustOpen(t, cfg).Attach(&hub{keep: keepAll}), parley.User("bob"), parley.Cursor{}); len(got) != 1 {
 		t.Errorf("kept %q", got)
-	}
-}
-
-// TestRemoved removes the files of a store in use: it does not begin anew.
-func TestRemoved(t *testing.T) {
-	t.Parallel()
-	cfg := testConfig(t.TempDir())
-	cfg.reopen = time.Millisecond
-	l := mustOpen(t, cfg)
-	link := l.Attach(&hub{keep: keepAll})
-	bob := parley.User("bob")
-	mustSend(t, link, bob, "hello")
-	if err := os.RemoveAll(filepath.Join(cfg.dir, dbDir)); err != nil {
-		t.Skip(err) // not of files in use, here
-	}
-	big := strings.Repeat("x", 1<<20)
-	for err := error(nil); err == nil; { // until another file is needed
-		_, err = send(link, bob, big, "")
-	}
-	for tick := time.Tick(time.Millisecond); !errors.Is(l.Health(), errNoDatabase); <-tick {
-		if err := l.Health(); err == nil {
-			t.Fatal("the store is healthy")
-		}
 	}
 }
 

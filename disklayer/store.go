@@ -55,6 +55,7 @@ type opening struct {
 	fresh      bool  // with a new epoch
 	again      bool  // by a layer that had it open for writing: the machine was not started anew
 	unwritable error // for reading alone, and why; nil for writing
+	foreign    bool  // another process wrote it last
 
 	// What a layer knows from the stores before.
 	epoch  uint64                  // of a new epoch; 0 where nobody was told one
@@ -76,6 +77,9 @@ func newStore(cfg *config, dir *directory, hubs *hubs, how opening) (*store, err
 		cfg: cfg, hubs: hubs, fs: newGuardFS(cfg.fs, dir.file(dbDir)), unwritable: how.unwritable, limits: how.limits, unsafe: map[parley.Address]mark{},
 		flights: make(chan *flight, flights), free: make(chan *flight, flights), claims: map[digest]*claim{},
 	}
+	if dir.held != nil {
+		s.fs.same = dir.same
+	}
 	s.logs.init(cfg.TailBytes)
 	s.queue.init()
 	s.keeper.init()
@@ -84,6 +88,9 @@ func newStore(cfg *config, dir *directory, hubs *hubs, how opening) (*store, err
 	s.fs.limit = s.sizes.limit
 	if err := s.fs.used.begin(cfg.fs, s.fs.dir); err != nil {
 		return nil, err
+	}
+	if how.foreign {
+		s.syncLogs()
 	}
 	if err := s.open(how.create); err != nil {
 		return nil, err
@@ -129,10 +136,7 @@ func (s *store) open(create bool) (err error) {
 	}()
 	options := s.pebbleOptions()
 	options.ErrorIfNotExists = !create
-	if s.unwritable != nil {
-		options.ReadOnly = true
-		s.syncLogs()
-	}
+	options.ReadOnly = s.unwritable != nil
 	db, err := pebble.Open(s.fs.dir, options)
 	if failed := s.fs.err(); failed != nil {
 		err = failed

@@ -67,7 +67,7 @@ func (l *Layer) openReading(why error) (*store, error) {
 		return nil, err
 	}
 	how := l.how
-	how.unwritable = why
+	how.unwritable, how.foreign = why, l.last == nil
 	s, err := newStore(&l.cfg, l.dir, &l.hubs, how)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,11 @@ func (l *Layer) openReading(why error) (*store, error) {
 // watch has one store follow another until the layer is closed.
 func (l *Layer) watch(s *store) {
 	defer close(l.ended)
-	for wait := l.cfg.reopen; ; {
+	tick := time.NewTicker(l.cfg.tick)
+	defer tick.Stop()
+	wait := l.cfg.reopen
+	retry := l.pause(s, wait)
+	for {
 		select {
 		case <-l.closing:
 			if s != nil {
@@ -89,10 +93,29 @@ func (l *Layer) watch(s *store) {
 		case <-s.ends():
 			wait = l.cfg.reopen
 			s = l.replace(s, s.fs.err())
-		case <-l.pause(s, wait):
+			retry = l.pause(s, wait)
+		case <-tick.C:
+			l.look(s)
+		case <-retry:
 			wait = min(2*wait, max(reopenMax, l.cfg.reopen))
 			s = l.again(s)
+			retry = l.pause(s, wait)
 		}
+	}
+}
+
+// look ends the use of a directory that was taken away. Accepting notices before it
+// believes a sync; this is for a store that nobody writes to, and for the other files.
+func (l *Layer) look(s *store) {
+	if s == nil {
+		return
+	}
+	check := l.dir.intact
+	if s.unwritable != nil { // what is missing ends only writing
+		check = l.dir.same
+	}
+	if err := check(); err != nil {
+		s.fs.fail(err)
 	}
 }
 

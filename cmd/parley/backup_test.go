@@ -147,3 +147,37 @@ func TestControlSocket(t *testing.T) {
 		}
 	}
 }
+
+// TestControlOfAnother ends a server whose directory was moved, and whose path another
+// one serves: it leaves that one's socket alone.
+func TestControlOfAnother(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	var servers []*control
+	for range 2 {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c, err := listenControl(dir, func(context.Context, string) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if servers = append(servers, c); len(servers) == 1 {
+			if err := os.Rename(dir, dir+".moved"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := servers[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if err := askForBackup(t.Context(), dir, "/copy"); err != nil {
+		t.Errorf("asking the other one: %v", err)
+	}
+	if err := servers[1].Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, controlName)); !os.IsNotExist(err) {
+		t.Errorf("its own socket is left: %v", err)
+	}
+}

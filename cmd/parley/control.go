@@ -20,6 +20,7 @@ const controlName = "control.sock"
 // control serves the socket.
 type control struct {
 	dir    string
+	socket os.FileInfo // to tell it from another server's, whose directory may be there by now
 	server *http.Server
 	stop   context.CancelFunc // ends what was asked for
 	served chan error
@@ -41,10 +42,14 @@ func listenControl(dir string, backup func(context.Context, string) error) (*con
 	if err != nil {
 		return nil, err
 	}
+	socket, err := os.Lstat(filepath.Join(dir, controlName))
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /backup", backupHandler(backup))
-	c := &control{dir: dir, stop: stop, served: make(chan error, 1)}
+	c := &control{dir: dir, socket: socket, stop: stop, served: make(chan error, 1)}
 	c.server = &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -105,6 +110,9 @@ func (c *control) Close() error {
 	err := c.server.Shutdown(context.Background())
 	if served := <-c.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
+	}
+	if now, failed := os.Lstat(filepath.Join(c.dir, controlName)); failed != nil || !os.SameFile(now, c.socket) {
+		return err
 	}
 	return errors.Join(err, removeControl(c.dir))
 }

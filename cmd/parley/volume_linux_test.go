@@ -165,3 +165,68 @@ func listing(t *testing.T, dir string) string {
 	}
 	return text.String()
 }
+
+// TestDirectoryTaken takes the directory of a running server away: the next message is
+// not acknowledged, and health says so.
+func TestDirectoryTaken(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(t *testing.T, dir string){
+		"removed": func(t *testing.T, dir string) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"moved": func(t *testing.T, dir string) {
+			if err := os.Rename(dir, dir+".moved"); err != nil {
+				t.Fatal(err)
+			}
+			other := serve(t, freePort, "--data", dir)
+			sendTo(t, other, "hello", "bob")
+			other.stop()
+			if out, err := command(t, "serve", freePort, "--data", dir+".moved").CombinedOutput(); err == nil || !strings.Contains(string(out), "in use by another process") {
+				t.Errorf("serving what was moved: %v, %s", err, out)
+			}
+		},
+		"mounted over": func(t *testing.T, dir string) { mount(t, "none", dir, "tmpfs", 0, "size=1m") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "data")
+			p := serve(t, freePort, "--data", dir)
+			sendTo(t, p, "before", "bob")
+			take(t, dir)
+			alice := parleytest.DialURL(t, p.url+"ws/alice/?ack=1", nil)
+			alice.Send(toBob("after"))
+			if got := alice.Receive(); !strings.Contains(got, `"code":"unavailable"`) {
+				t.Errorf("got %s", got)
+			}
+			wantHealth(t, p, http.StatusServiceUnavailable)
+			p.until("in use: bring")
+			if name != "mounted over" {
+				return
+			}
+			if err := unix.Unmount(dir, 0); err != nil {
+				t.Fatal(err)
+			}
+			wantHealth(t, p, http.StatusOK)
+			sendTo(t, p, "again", "carol")
+			wantInbox(t, p, "bob", "before")
+		})
+	}
+}
+
+// TestLockRemoved removes the file LOCK of a running server: another one is refused all
+// the same.
+func TestLockRemoved(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	p := serve(t, freePort, "--data", dir)
+	for range 3 {
+		if err := os.Remove(filepath.Join(dir, "LOCK")); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		wantMistake(t, "is in use by another process", "serve", freePort, "--data", dir)
+	}
+	wantHealth(t, p, http.StatusOK)
+	sendTo(t, p, "hello", "bob")
+}
