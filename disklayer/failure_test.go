@@ -202,7 +202,7 @@ func TestMaxBytes(t *testing.T) {
 	for ; err == nil; sent++ {
 		_, err = send(link, parley.User("bob"), string(randomText(100_000)), "")
 	}
-	if !isUnavailable(err) || sent < 20 || sent > 300 {
+	if !isUnavailable(err) || sent < 14 || sent > 300 {
 		t.Errorf("after %d messages: %v", sent, err)
 	}
 	for l.Health() == nil { // room may have been made

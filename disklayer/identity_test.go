@@ -238,7 +238,7 @@ func TestRestoredOver(t *testing.T) {
 	l := mustOpen(t, cfg)
 	link := l.Attach(&hub{keep: keepAll})
 	mustSend(t, link, parley.User("bob"), "before")
-	must(t, l.Backup(t.Context(), filepath.Join(base, "copy")))
+	must(t, l.Backup(t.Context(), filepath.Join(base, "copy"), nil))
 	mustSend(t, link, parley.User("bob"), strings.Repeat("x", 100_000))
 	must(t, filepath.WalkDir(filepath.Join(base, "copy"), func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -33,7 +33,7 @@ func (d Durability) String() string {
 // Options configure a [Layer]. The zero value means the defaults.
 type Options struct {
 	Durability  Durability    // what accepted messages survive; default: the machine's end
-	MaxBytes    int64         // of the directory as du sees it, a quarter or at most 512 MiB of it to work in; beyond, nothing is accepted; default 8 GiB, and never more than 80 % of the disk
+	MaxBytes    int64         // of the directory as du sees it, a quarter of it to work in (half below 64 MiB, 512 MiB at most); beyond, nothing is accepted; default 8 GiB, and never more than 80 % of the disk
 	TailBytes   int64         // of memory for the newest messages and the bookkeeping of logs in use; default 64 MiB
 	CacheBytes  int64         // of memory for what is read from the disk; default 32 MiB
 	DedupWindow time.Duration // how long keys are remembered, at least; default, and not less, 24 hours

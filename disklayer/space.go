@@ -37,7 +37,7 @@ func (c *config) sizes() sizes {
 	part := func(of, least, most int64) int64 { return min(max(limit/of, least), most) }
 	z := sizes{
 		limit:    limit,
-		reserve:  part(4, 0, 512<<20),
+		reserve:  part(4, min(limit/2, 32<<20), 512<<20),
 		memTable: uint64(part(128, 128<<10, int64(c.memTable))),
 		table:    part(256, 64<<10, 16<<20),
 		base:     part(16, 256<<10, 64<<20),
