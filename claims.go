@@ -26,7 +26,7 @@ type claimant interface {
 // claim says for how long a receiver made no progress while messages waited. There
 // is none while nothing was found waiting.
 type claim struct {
-	since int64  // when it was found where it is, Unix time in nanoseconds
+	since int64  // when it was found where it is, by unixNano
 	at    Cursor // where that is
 	ended bool   // it stayed there for too long; progress renews the claim
 }
@@ -69,7 +69,7 @@ func (k *look) at(of claimant) {
 type looked struct {
 	low   Cursor // no claim was before it then
 	least uint64 // no claim is before it, nor will be: not behind low
-	at    int64  // Unix time in nanoseconds
+	at    int64  // by unixNano
 }
 
 // Topics with more claims than manyClaims are gone through once in claimsPause at

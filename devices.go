@@ -22,7 +22,7 @@ type device struct {
 	n     int    // of connections that have a place
 	debt  debt   // of lost connections
 	told  Cursor // where the layer was told that the device is
-	moved int64  // when it was told so last by Beat, Unix time in nanoseconds
+	moved int64  // when it was told so last by Beat, by unixNano
 }
 
 // place returns where the device is: before what it owes.
@@ -391,7 +391,7 @@ func (f *following) Acked(at socket.Position) {
 // forgotten. The loop calls it.
 func (f *following) Beat(now time.Time) {
 	hub, of := f.conn().Hub(), f.member.topic.address()
-	if at := hub.table.isDue(f, now.UnixNano(), int64(hub.keep.find(of).Age/4)); !at.IsZero() {
+	if at := hub.table.isDue(f, steady(now), int64(hub.keep.find(of).Age/4)); !at.IsZero() {
 		hub.link.Advance(of, f.deviceName(), at)
 	}
 }

@@ -28,7 +28,7 @@ type MemoryLayer struct {
 	seed   maphash.Seed
 	shards [memoryShards]memoryShard
 	used   atomic.Int64 // of MaxBytes
-	swept  atomic.Int64 // when all shards were searched for room, in Unix nanoseconds
+	swept  atomic.Int64 // when all shards were searched for room, by unixNano
 }
 
 // NewMemoryLayer returns a [MemoryLayer] with the default bounds.
@@ -113,8 +113,8 @@ func (l *MemoryLayer) maxBytes() int64 {
 // sweep looks for room everywhere. It reports false where it has done so just
 // now.
 func (l *MemoryLayer) sweep() bool {
-	now, last := time.Now().UnixNano(), l.swept.Load()
-	if now-last < int64(sweepInterval) && now >= last || !l.swept.CompareAndSwap(last, now) {
+	now, last := unixNano(), l.swept.Load()
+	if now-last < int64(sweepInterval) || !l.swept.CompareAndSwap(last, now) {
 		return false
 	}
 	for i := range l.shards {

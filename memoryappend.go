@@ -58,7 +58,7 @@ func (s *memoryShard) repeated(p *memoryPost, now int64) bool {
 	}
 	p.repeat = true
 	if first.sum == s.layer.sum(&p.Envelope) {
-		p.Cursor, p.Time = Cursor{s.layer.epoch, first.seq}, time.Unix(0, first.time)
+		p.Cursor, p.Time = Cursor{s.layer.epoch, first.seq}, time.Unix(0, first.sent)
 	} else {
 		p.Time, p.err = time.Time{}, &Error{Conflict, "the key was used for other data"}
 	}
@@ -75,7 +75,7 @@ func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error 
 		cost = log.cost()
 	}
 	log.retention = retention
-	m := memoryMessage{data: p.Data, from: p.From, time: now, except: p.Except, binary: p.Binary}
+	m := memoryMessage{data: p.Data, from: p.From, time: now, sent: time.Now().UnixNano(), except: p.Except, binary: p.Binary}
 	over := log.excess(len(p.Data), now, func(upTo uint64) uint64 { return s.layer.acknowledged(p.To, upTo) })
 	if over.refuses {
 		return errInboxFull
@@ -90,13 +90,14 @@ func (s *memoryShard) keep(p *memoryPost, retention Retention, now int64) error 
 	log.drop(over.messages)
 	s.add(log)
 	kept := log.push(m)
-	p.Cursor, p.Prev, p.Time = s.head(log), log.head-1, time.Unix(0, kept.time)
+	p.Cursor, p.Prev, p.Time = s.head(log), log.head-1, time.Unix(0, kept.sent)
 	if p.Key != "" {
 		s.layer.reserve(-s.keys.add(&memoryKeyed{
 			memoryKey: memoryKey{log.address, p.Key},
 			sum:       s.layer.sum(&p.Envelope),
 			seq:       log.head,
 			time:      kept.time,
+			sent:      kept.sent,
 		}))
 		p.Key = ""
 	}

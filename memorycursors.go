@@ -14,7 +14,7 @@ type memoryCursors []memoryCursor
 type memoryCursor struct {
 	name  string
 	seq   uint64
-	moved int64 // Unix nanoseconds
+	moved int64 // by unixNano
 }
 
 const cursorCost = 64

@@ -24,7 +24,8 @@ type memoryKeyed struct {
 	memoryKey
 	sum  uint64 // of what was sent
 	seq  uint64
-	time int64 // Unix nanoseconds
+	time int64 // of the message, by unixNano
+	sent int64 // by the wall clock, Unix nanoseconds
 	next *memoryKeyed
 }
 

@@ -14,7 +14,7 @@ type memoryLog struct {
 	retention Retention // the last append's
 	head      uint64    // the Seq of the newest message that there was
 	base      uint64    // the last place before the log began, or the furthest one of a forgotten cursor
-	newest    int64     // when the message at head came, in Unix nanoseconds
+	newest    int64     // when the message at head came, by unixNano
 	bytes     int64     // of data
 	ring      []memoryMessage
 	start     uint32 // of the oldest message in ring, whose length is a power of two
@@ -26,7 +26,8 @@ type memoryLog struct {
 type memoryMessage struct {
 	data   []byte
 	from   Address
-	time   int64 // Unix nanoseconds
+	time   int64 // when it came, by unixNano
+	sent   int64 // by the wall clock, Unix nanoseconds
 	except ConnID
 	binary bool
 }
@@ -144,7 +145,7 @@ func (l *memoryLog) envelope(epoch, seq uint64) Envelope {
 	return Envelope{
 		Message: Message{
 			Binary: m.binary, Data: m.data, To: l.address, From: m.from,
-			Time: time.Unix(0, m.time), Cursor: Cursor{epoch, seq},
+			Time: time.Unix(0, m.sent), Cursor: Cursor{epoch, seq},
 		},
 		Except: m.except,
 		Prev:   seq - 1,

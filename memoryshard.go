@@ -212,4 +212,10 @@ func (s *memoryShard) head(log *memoryLog) Cursor {
 	return Cursor{s.layer.epoch, log.head}
 }
 
-func unixNano() int64 { return time.Now().UnixNano() }
+var started = time.Now()
+
+// unixNano returns a time that no change of the machine's clock moves, as Unix time in
+// nanoseconds: what is kept, claimed or remembered grows old by it.
+func unixNano() int64 { return steady(time.Now()) }
+
+func steady(now time.Time) int64 { return started.UnixNano() + int64(now.Sub(started)) }

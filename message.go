@@ -18,8 +18,8 @@ type Message struct {
 
 	// Set once the message was sent somewhere.
 	To   Address
-	From Address // the sender's user; zero when it has none. The program may set any valid address
-	Time time.Time
+	From Address   // the sender's user; zero when it has none. The program may set any valid address
+	Time time.Time // by the wall clock of the machine, which may be set back
 
 	// Cursor is the place of a kept message in the log of its address. It is zero
 	// where the message is not kept.

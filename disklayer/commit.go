@@ -42,13 +42,16 @@ func (s *store) commit(f *flight) {
 	}
 	defer s.recovered("commit")
 	f.batch = s.db.NewBatchWithSize(f.size + f.size/4 + 64)
-	now := s.cfg.now().UnixNano()
+	now, wall := s.cfg.clock.Both()
 	for i := range f.items {
-		s.place(f, &f.items[i], now)
+		s.place(f, &f.items[i], now, wall)
 	}
 	for _, j := range f.jobs {
 		j.run(f.batch)
 		f.sync = f.sync || j.sync
+	}
+	if f.sync && now-s.clocked.Load() >= clockEvery {
+		s.putClock(f.batch)
 	}
 	f.written = int64(f.batch.Len())
 	s.flying.Add(f.written)
@@ -79,7 +82,7 @@ func (s *store) recovered(what string) {
 
 // place gives an item its place and adds it to the batch, unless it is a repeat
 // or its log is too far behind with its trimming.
-func (s *store) place(f *flight, it *item, now int64) {
+func (s *store) place(f *flight, it *item, now, wall int64) {
 	if it.claim != nil && s.claimed(it, now) {
 		return
 	}
@@ -109,6 +112,7 @@ func (s *store) place(f *flight, it *item, now int64) {
 		return
 	}
 	it.at = mark{l.head.seq + 1, max(now, l.head.time), l.head.bytes + size}
+	it.sent = wall
 	began := l.emptyLocked()
 	if began {
 		l.first = mark{it.at.seq, it.at.time, l.head.bytes}
@@ -121,7 +125,7 @@ func (s *store) place(f *flight, it *item, now int64) {
 		s.putBookkeeping(f.batch, l)
 	}
 	if it.claim != nil {
-		it.claim.at = it.at
+		it.claim.seq, it.claim.sent = it.at.seq, it.sent
 		s.putClaim(f.batch, it, now)
 	}
 	s.checkTrim(l, it.keep, held)
@@ -140,9 +144,9 @@ func (s *store) refuse(it *item, why error) {
 // put adds the item's message to the batch, and completes its envelope.
 func (s *store) put(b *pebble.Batch, it *item) {
 	e := &it.e
-	e.To, e.Time, e.Prev = it.log.addr, time.Unix(0, it.at.time), it.at.seq-1
+	e.To, e.Time, e.Prev = it.log.addr, time.Unix(0, it.sent), it.at.seq-1
 	e.Cursor = parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}
-	op := b.SetDeferred(1+addressSize(e.To)+8, recordSize(e))
+	op := b.SetDeferred(1+addressSize(e.To)+8, recordSize(e, it.at))
 	key := appendAddress(append(op.Key[:0], keyMessage), e.To)
 	appendSeq(key, it.at.seq)
 	putRecord(op.Value, e, it.at)
@@ -250,7 +254,7 @@ func (s *store) tell(it *item) {
 	if it.err != nil {
 		it.done(parley.Sent{}, it.err)
 	} else {
-		it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.at.time)}, nil)
+		it.done(parley.Sent{Cursor: parley.Cursor{Epoch: s.epoch, Seq: it.at.seq}, Time: time.Unix(0, it.sent)}, nil)
 	}
 }
 

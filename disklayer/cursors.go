@@ -20,7 +20,7 @@ const maxMoves = 1 << 17
 // named is a named cursor.
 type named struct {
 	at    parley.Cursor
-	moved int64 // Unix time in nanoseconds
+	moved int64 // by the layer's clock, Unix time in nanoseconds
 }
 
 // moves are those of named cursors, by address and name.
@@ -172,7 +172,7 @@ func (s *store) advance(of parley.Address, name string, to parley.Cursor) {
 		return
 	}
 	s.goOn(of, to.Seq)
-	only, many := s.cursors.move(of, name, named{to, s.cfg.now().UnixNano()}, sure)
+	only, many := s.cursors.move(of, name, named{to, s.cfg.clock.Now()}, sure)
 	if only {
 		wakeUp(s.keeper.moved)
 	}
@@ -228,7 +228,7 @@ func without(all, other map[string]named) (rest map[string]named) {
 
 // forgetOld forgets cursors that were not moved for long.
 func (s *store) forgetOld(all map[string]named, keep parley.Retention) {
-	before := s.cfg.now().Add(-keep.CursorAge()).UnixNano()
+	before := s.cfg.clock.Before(keep.CursorAge())
 	maps.DeleteFunc(all, func(_ string, n named) bool { return n.moved < before })
 }
 

@@ -18,10 +18,11 @@ type digest [16]byte
 
 // claim is a dedup key whose first message is not safe yet, or just became it.
 type claim struct {
-	key digest
-	sum digest
-	at  mark
-	err error // of the first message; the finisher's
+	key  digest
+	sum  digest
+	seq  uint64 // of the first message, as is sent
+	sent int64  // Unix time in nanoseconds, by the wall clock
+	err  error  // of the first message; the finisher's
 }
 
 // keySum names a key and its address.
@@ -75,15 +76,15 @@ func (s *store) claimed(it *item, now int64) (repeat bool) {
 		s.claimsMu.Unlock()
 		return false
 	}
-	it.repeat, it.at = true, first.at
+	it.repeat, it.at.seq, it.sent = true, first.seq, first.sent
 	if it.claim = first; first.sum != it.sum {
 		it.err = errConflict
 	}
 	return true
 }
 
-// findClaim looks in the store for a key that was used within the window, or, by a
-// clock that was set back meanwhile, in the one to come.
+// findClaim looks in the store for a key that was used within the window, or in the one
+// to come: a crash takes the last second of the clock's progress back.
 func (s *store) findClaim(key digest, now int64) (c *claim, err error) {
 	bucket := s.bucket(now)
 	for _, b := range []uint64{bucket, bucket - 1, bucket + 1} {
@@ -106,7 +107,7 @@ func (s *store) getClaim(bucket uint64, key digest) (*claim, error) {
 	if len(value) != dedupSize {
 		return nil, errRecord
 	}
-	c := &claim{key: key, at: mark{seq: binary.BigEndian.Uint64(value), time: int64(binary.BigEndian.Uint64(value[8:]))}}
+	c := &claim{key: key, seq: binary.BigEndian.Uint64(value), sent: int64(binary.BigEndian.Uint64(value[8:]))}
 	copy(c.sum[:], value[16:])
 	return c, nil
 }
@@ -118,7 +119,7 @@ func (s *store) putClaim(b *pebble.Batch, it *item, now int64) {
 	binary.BigEndian.PutUint64(op.Key[1:], s.bucket(now))
 	copy(op.Key[9:], it.claim.key[:])
 	binary.BigEndian.PutUint64(op.Value, it.at.seq)
-	binary.BigEndian.PutUint64(op.Value[8:], uint64(it.at.time))
+	binary.BigEndian.PutUint64(op.Value[8:], uint64(it.sent))
 	copy(op.Value[16:], it.sum[:])
 	_ = op.Finish()
 }

@@ -26,6 +26,14 @@
 // moved or replaced: that is looked at after each sync. No other directory at the same
 // path is read or changed. It works again if it is brought back.
 //
+// # Age
+//
+// Messages, cursors and keys grow old by a clock of the layer's own, which a jump of the
+// machine's wall clock does not move. It counts the time that processes run. Time in which
+// the machine was off or suspended counts too, after an hour of running, if the wall
+// clock was ahead for all of that hour: until then nothing is dropped for it. A wall
+// clock that is wrong for longer is believed. [parley.Message.Time] is the wall clock's.
+//
 // # The directory
 //
 //	VERSION  "parley data 1", and below it "copy" where a backup was not opened yet,
@@ -45,11 +53,11 @@
 //	c address name    a named cursor, and when it was moved
 //	k bucket hash     a dedup key: hash is of the address and the key, bucket of the
 //	                  time, as wide as the window, so that a key is looked up in two
-//	                  buckets (and the next one: the clock may be set back), and
+//	                  buckets (and the next one: a kill takes a second back), and
 //	                  expires with a whole one
 //	m address seq     a message, and how many bytes of data the log had taken with it
-//	x name            epoch, those of the stores that this one is a copy of, floor, and
-//	                  how the store was last run
+//	x name            epoch, those of the stores that this one is a copy of, floor, how
+//	                  the store was last run, and its clock
 //
 // The places of one log are contiguous while it has bookkeeping. So trimming by
 // count is arithmetic, and trimming by bytes or age a binary search. A log that

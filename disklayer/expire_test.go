@@ -14,10 +14,9 @@ import (
 func TestMassExpiry(t *testing.T) {
 	t.Parallel()
 	logs := fromEnv("PARLEY_EXPIRED", 3000)
-	c := &clock{}
-	c.ns.Store(time.Now().UnixNano())
+	c := &testClock{}
 	cfg := testConfig(t.TempDir())
-	cfg.now, cfg.sweepEvery = c.now, time.Hour
+	cfg.read, cfg.sweepEvery = c.read, time.Hour
 	l := mustOpen(t, cfg)
 	link := l.Attach(&hub{keep: anHour})
 	var appended sync.WaitGroup
@@ -41,11 +40,11 @@ func TestMassExpiry(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c.pass(3 * time.Hour)
 	cfg.sweepEvery = time.Millisecond
-	began := time.Now()
 	l = mustOpen(t, cfg)
 	link = l.Attach(&hub{keep: anHour})
+	c.pass(3 * time.Hour)
+	began := time.Now()
 	longest := time.Duration(0)
 	for tick := time.Tick(100 * time.Millisecond); left(t, l.store) > 0; <-tick {
 		sent := time.Now()

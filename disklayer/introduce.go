@@ -54,7 +54,7 @@ func (s *store) introduce(of parley.Address, keep parley.Retention, name string,
 	case !ok && !hasRoom(all, name):
 		return errCursors
 	case !ok:
-		all[name] = named{at, s.cfg.now().UnixNano()}
+		all[name] = named{at, s.cfg.clock.Now()}
 	}
 	change, err := s.cursorChange(of, stored, all)
 	if err != nil {

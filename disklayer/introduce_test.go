@@ -39,11 +39,10 @@ func TestIntroduceMoved(t *testing.T) {
 	for name, known := range map[string]bool{"new": false, "stored as too old": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := &clock{}
-			c.ns.Store(time.Now().UnixNano())
+			c := &testClock{}
 			mem := vfs.NewCrashableMem()
 			cfg := testConfig("data")
-			cfg.fs, cfg.now, cfg.saveEvery, cfg.sweepEvery = mem, c.now, time.Hour, time.Hour
+			cfg.fs, cfg.read, cfg.saveEvery, cfg.sweepEvery = mem, c.read, time.Hour, time.Hour
 			l := mustOpen(t, cfg)
 			link, bob := l.Attach(&hub{keep: anHour}), parley.User("bob")
 			introduce := func(at parley.Cursor) {

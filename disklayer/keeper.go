@@ -89,6 +89,7 @@ func (s *store) keepLoop() {
 			err = s.keepUp()
 		case <-tick.C:
 			s.measure()
+			err = s.keepClock()
 		case <-next.C:
 			var over bool
 			began := time.Now()

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/parley-rt/parley"
+	"github.com/parley-rt/parley/internal/clock"
 )
 
 // Layer keeps messages in a directory. Make one with [Open], and close it after
@@ -45,6 +46,7 @@ func Open(dir string, options *Options) (*Layer, error) {
 }
 
 func open(cfg config) (*Layer, error) {
+	cfg.clock = clock.New(cfg.read, cfg.confirm)
 	l := &Layer{
 		cfg: cfg, changed: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}), copying: make(chan struct{}, 1),
 	}

@@ -17,6 +17,7 @@ const (
 	metaOrigins = "origins"
 	metaFloor   = "floor"
 	metaRun     = "run"
+	metaClock   = "clock"
 )
 
 // maxOrigins bounds how many copies of copies remember where they come from.
@@ -54,6 +55,9 @@ func (s *store) begin(how opening) error {
 	s.floor.Store(floor)
 	last, err := s.lastRun()
 	if err != nil {
+		return err
+	}
+	if err := s.resumeClock(); err != nil {
 		return err
 	}
 	b := s.db.NewBatch()                                        // not written where the store is for reading alone
@@ -98,6 +102,7 @@ func (s *store) putRun(b *pebble.Batch, closed bool) error {
 		return err
 	}
 	_ = b.Set(metaKey(metaRun), value, nil)
+	s.putClock(b)
 	err = s.db.Apply(b, pebble.Sync)
 	if failed := s.fs.err(); failed != nil {
 		return failed

@@ -15,7 +15,7 @@ import (
 // modelLog is what is known of one log.
 type modelLog struct {
 	messages map[uint64]modelMessage // those that were accepted or read
-	maybe    map[string]uint64       // texts of those that may be kept, with what was told before
+	maybe    map[string]modelMessage // those that may be kept, by their texts, each with what was told before as its place
 	keys     map[string]modelMessage
 	devices  map[string]modelDevice
 	told     uint64 // the furthest place that was told
@@ -28,7 +28,8 @@ type modelLog struct {
 type modelMessage struct {
 	seq  uint64
 	text string
-	time int64
+	time int64 // by the store's clock
+	sent int64 // as people are shown
 }
 
 // modelDevice is a named cursor. What is safe of it survives a power cut.
@@ -39,7 +40,7 @@ type modelDevice struct {
 
 func newModelLog() *modelLog {
 	return &modelLog{
-		messages: map[uint64]modelMessage{}, maybe: map[string]uint64{},
+		messages: map[uint64]modelMessage{}, maybe: map[string]modelMessage{},
 		keys: map[string]modelMessage{}, devices: map[string]modelDevice{},
 	}
 }
@@ -76,6 +77,7 @@ func (m *model) peek() {
 type append1 struct {
 	e      parley.Envelope
 	before uint64 // the furthest place that was told before
+	time   int64  // by the store's clock
 	done   bool
 	sent   parley.Sent
 	err    error
@@ -87,7 +89,10 @@ func (m *model) appends(a parley.Address, log *modelLog) {
 	if m.random.IntN(4) == 0 {
 		n = 1 + m.random.IntN(90)
 	}
-	all := make([]append1, n)
+	all, now := make([]append1, n), m.now()
+	for _, e := range log.messages {
+		now = max(now, e.time)
+	}
 	for i := range all {
 		m.serial++
 		text := fmt.Sprintf("%d %s", m.serial, strings.Repeat("x", m.random.IntN(300)))
@@ -98,7 +103,7 @@ func (m *model) appends(a parley.Address, log *modelLog) {
 				e.Data = []byte(first.text)
 			}
 		}
-		all[i] = append1{e: e, before: log.told}
+		all[i] = append1{e: e, before: log.told, time: now}
 	}
 	m.say("append %d to %v", n, a)
 	var mu sync.Mutex // guards what done writes to all
@@ -143,7 +148,7 @@ func (m *model) appended(a parley.Address, log *modelLog, it *append1) {
 			log.life++
 		}
 		if !repeats || first.text != text {
-			log.maybe[text] = it.before
+			log.maybe[text] = modelMessage{it.before, text, it.time, 0}
 		}
 	case it.err != nil:
 		code := parley.Code("")
@@ -164,7 +169,7 @@ func (m *model) appended(a parley.Address, log *modelLog, it *append1) {
 		if seq <= it.before || seq <= log.safe {
 			m.isWrong("%.20q to %v has the place %d, and %d was told before", text, a, seq, max(it.before, log.safe))
 		}
-		kept := modelMessage{seq, text, it.sent.Time.UnixNano()}
+		kept := modelMessage{seq, text, it.time, it.sent.Time.UnixNano()}
 		log.messages[seq] = kept
 		log.safe = max(log.safe, seq)
 		if it.e.Key != "" {
@@ -219,24 +224,26 @@ func (m *model) readAfter(a parley.Address, log *modelLog, at parley.Cursor) {
 // checkMessage holds a message that was read to what is known, and notes it.
 func (m *model) checkMessage(a parley.Address, e *parley.Envelope) {
 	log, seq, text := m.logs[a], e.Cursor.Seq, string(e.Data)
-	if e.Time.UnixNano() < m.clock.ns.Load()-int64(m.hub.keep.Age) {
-		m.isWrong("%d of %v is too old", seq, a)
-	}
+	defer func() {
+		if kept, ok := log.messages[seq]; ok && kept.time < m.before(m.hub.keep.Age) {
+			m.isWrong("%d of %v is too old", seq, a)
+		}
+	}()
 	kept, ok := log.messages[seq]
 	if ok {
-		if kept.text != text || kept.time != e.Time.UnixNano() {
-			m.isWrong("%d of %v is %.20q, and was %.20q", seq, a, text, kept.text)
+		if kept.text != text || kept.sent != e.Time.UnixNano() {
+			m.isWrong("%d of %v is %.20q of %v, and was %.20q of %v", seq, a, text, e.Time.UnixNano(), kept.text, kept.sent)
 		}
 		return
 	}
-	before, ok := log.maybe[text]
+	maybe, ok := log.maybe[text]
 	if !ok {
 		m.isWrong("%d of %v is %.20q, which is not known", seq, a, text)
-	} else if seq <= before {
-		m.isWrong("%.20q to %v has the place %d, and %d was told before", text, a, seq, before)
+	} else if seq <= maybe.seq {
+		m.isWrong("%.20q to %v has the place %d, and %d was told before", text, a, seq, maybe.seq)
 	}
 	delete(log.maybe, text)
-	log.messages[seq] = modelMessage{seq, text, e.Time.UnixNano()}
+	log.messages[seq] = modelMessage{seq, text, maybe.time, e.Time.UnixNano()}
 	log.safe = max(log.safe, seq)
 }
 
@@ -298,7 +305,7 @@ func (m *model) checkKept(a parley.Address, log *modelLog, head uint64, there ma
 	bytes := int64(0)
 	for seq := head; seq > 0; seq-- {
 		e, ok := log.messages[seq]
-		if bytes += int64(len(e.text)); !ok || head-seq >= uint64(m.hub.keep.Messages) || bytes > m.hub.keep.Bytes || e.time < m.latest-int64(m.hub.keep.Age) {
+		if bytes += int64(len(e.text)); !ok || head-seq >= uint64(m.hub.keep.Messages) || bytes > m.hub.keep.Bytes || e.time < m.furthest(m.hub.keep.Age) {
 			return
 		}
 		if !there[seq] {
@@ -317,7 +324,7 @@ func (m *model) checkLost(a parley.Address, log *modelLog, there map[uint64]bool
 			gone++
 		}
 	}
-	if log.known || log.dropped || newest < m.latest-int64(m.hub.keep.CursorAge()) {
+	if log.known || log.dropped || newest < m.furthest(m.hub.keep.CursorAge()) {
 		log.dropped = true
 		return
 	}
@@ -336,7 +343,7 @@ func (m *model) advance(a parley.Address, log *modelLog) {
 	m.say("advance %q of %v to %d", name, a, to.Seq)
 	m.link.Advance(a, name, to)
 	d := log.devices[name]
-	d.at, d.moved = max(before[name].Seq, to.Seq), m.clock.ns.Load()
+	d.at, d.moved = max(before[name].Seq, to.Seq), m.now()
 	log.devices[name], log.known = d, true
 	m.checkDevices(a, false)
 }
@@ -355,7 +362,7 @@ func (m *model) introduce(a parley.Address, log *modelLog) {
 	}
 	if !done {
 		if found := m.checkDevices(a, false); before[name].IsZero() && !found[name].IsZero() {
-			log.devices[name] = modelDevice{found[name].Seq, found[name].Seq, m.clock.ns.Load(), 0}
+			log.devices[name] = modelDevice{found[name].Seq, found[name].Seq, m.now(), 0}
 		}
 		return
 	}
@@ -368,7 +375,7 @@ func (m *model) introduce(a parley.Address, log *modelLog) {
 	}
 	d, ok := log.devices[name], false
 	if _, ok = before[name]; !ok {
-		d.moved = m.clock.ns.Load()
+		d.moved = m.now()
 	}
 	log.devices[name] = modelDevice{at.Seq, at.Seq, d.moved, d.moved}
 }
@@ -399,7 +406,7 @@ func (m *model) checkDevices(a parley.Address, cut bool) map[string]parley.Curso
 		}
 		at, ok := found[name]
 		switch {
-		case !ok && moved >= m.latest-int64(m.hub.keep.CursorAge()):
+		case !ok && moved >= m.furthest(m.hub.keep.CursorAge()):
 			m.isWrong("%q of %v is forgotten; it was at %d", name, a, least)
 		case !ok:
 			delete(log.devices, name)
@@ -420,7 +427,7 @@ func (m *model) checkSwept() {
 	}
 	for i, key := range keys {
 		at, err := markOf(seqOf(key), values[i])
-		if err != nil || at.time < m.clock.ns.Load()-int64(m.hub.keep.Age) {
+		if err != nil || at.time < m.before(m.hub.keep.Age) {
 			m.isWrong("%q is too old, and on the disk behind a sweep, %v", key, err)
 			return
 		}
@@ -429,9 +436,7 @@ func (m *model) checkSwept() {
 
 // expireAll has all become too old: nothing is left on the disk.
 func (m *model) expireAll() {
-	m.clock.ns.Store(m.latest)
-	m.clock.pass(100 * m.hub.keep.Age)
-	m.latest = m.clock.ns.Load()
+	m.pass(100 * m.hub.keep.Age)
 	m.flush()
 	for range 3 {
 		m.sweep()

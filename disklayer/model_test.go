@@ -50,9 +50,14 @@ func TestModel(t *testing.T) {
 // one goroutine, one after the other; the store's keeper is one of them.
 type model struct {
 	random  *rand.Rand
-	clock   *clock
-	latest  int64 // the furthest that the clock ever was
-	written int64 // when cursors were written
+	clock   *testClock
+	began   int64                   // the store's time then
+	passed  int64                   // what truly passed since, in nanoseconds
+	ahead   time.Duration           // by which the wall clock is wrong
+	since   int64                   // passed when it became so
+	latest  int64                   // the furthest that the store's clock ever was
+	oldest  map[time.Duration]int64 // the furthest that [clock.Clock.Before] ever was
+	written int64                   // when cursors were written
 	cfg     config
 	hub     *hub
 	mem     *vfs.MemFS
@@ -77,17 +82,17 @@ const modelSteps = 120
 func newModel(seed uint64) *model {
 	random := rand.New(rand.NewPCG(seed, 0))
 	m := &model{
-		random: random, clock: &clock{}, cfg: testConfig("data"), mem: vfs.NewCrashableMem(), moment: &moment{},
-		logs: map[parley.Address]*modelLog{}, hub: &hub{keep: parley.Retention{
+		random: random, clock: &testClock{}, cfg: testConfig("data"), mem: vfs.NewCrashableMem(), moment: &moment{},
+		oldest: map[time.Duration]int64{}, logs: map[parley.Address]*modelLog{}, hub: &hub{keep: parley.Retention{
 			Messages: []int{3, 20, 1000}[random.IntN(3)],
 			Bytes:    []int64{1000, 30_000, 1 << 40}[random.IntN(3)],
 			Age:      time.Hour,
 		}},
 	}
 	m.verbose = os.Getenv("PARLEY_VERBOSE") != ""
-	m.clock.ns.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
-	m.latest = m.clock.ns.Load()
-	m.cfg.now, m.cfg.memTable, m.cfg.CacheBytes = m.clock.now, 64<<10, 1<<20
+	m.began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	m.clock.wall, m.latest = m.began, m.began
+	m.cfg.read, m.cfg.memTable, m.cfg.CacheBytes = m.clock.read, 64<<10, 1<<20
 	if random.IntN(2) == 0 {
 		m.cfg.TailBytes = 1 // logs are forgotten at once
 	}
@@ -109,6 +114,7 @@ func (m *model) run() {
 			break
 		}
 		m.step()
+		m.checkClock()
 	}
 	m.disarm()
 	if m.wrong == "" {
@@ -300,8 +306,10 @@ func (m *model) step() {
 		m.keepUp()
 	case n < 86:
 		m.sweep()
+	case n < 91:
+		m.pass(m.passing())
 	case n < 93:
-		m.pass()
+		m.jump()
 	case n < 95:
 		m.reopen()
 	case n < 96:
@@ -314,23 +322,94 @@ func (m *model) step() {
 	}
 }
 
-// pass moves the clock, mostly forward.
-func (m *model) pass() {
-	by := time.Duration(m.random.Int64N(int64(20 * time.Minute)))
+// now returns the store's time, as its keeper asks for it each second.
+func (m *model) now() int64 {
+	now := m.layer.cfg.clock.Now()
+	m.before(m.hub.keep.Age)
+	m.before(m.hub.keep.CursorAge())
+	m.latest = max(m.latest, now)
+	return now
+}
+
+// before returns what the store takes for the oldest that there is of an age.
+func (m *model) before(age time.Duration) int64 {
+	before := m.layer.cfg.clock.Before(age)
+	m.oldest[age] = max(m.oldest[age], before)
+	return before
+}
+
+// furthest returns the furthest that it ever was.
+func (m *model) furthest(age time.Duration) int64 {
+	m.before(age)
+	return m.oldest[age]
+}
+
+// passing returns how long is to pass.
+func (m *model) passing() time.Duration {
 	switch n := m.random.IntN(20); {
 	case n < 8:
-		by = time.Duration(m.random.Int64N(int64(150 * time.Minute)))
+		return time.Duration(m.random.Int64N(int64(150 * time.Minute)))
 	case n < 9:
-		by = 30 * time.Hour
-	case n < 10:
-		by = -by / 2
+		return 30 * time.Hour
 	}
-	if by > m.hub.keep.Age || m.clock.ns.Load() > m.written+int64(m.hub.keep.Age) {
+	return time.Duration(m.random.Int64N(int64(20 * time.Minute)))
+}
+
+// pass has time pass. A wall clock that is wrong is put right before it is believed.
+func (m *model) pass(by time.Duration) {
+	if m.ahead != 0 && m.passed+int64(by)-m.since > int64(m.cfg.confirm)*3/4 {
+		m.wrongBy(0)
+	}
+	if by > m.hub.keep.Age || m.now() > m.written+int64(m.hub.keep.Age) {
 		m.flush() // which in use takes milliseconds
 	}
 	m.say("pass %v", by)
 	m.clock.pass(by)
-	m.latest = max(m.latest, m.clock.ns.Load())
+	m.passed += int64(by)
+	m.now()
+}
+
+// jump moves the wall clock alone: it is wrong for a while, or the machine stands still.
+func (m *model) jump() {
+	by := time.Duration(m.random.Int64N(int64(40 * 24 * time.Hour)))
+	switch m.random.IntN(4) {
+	case 0:
+		m.say("suspend for %v", by/20)
+		m.clock.jump(by / 20)
+		m.passed += int64(by / 20)
+		m.since += int64(by / 20)
+		m.now()
+		return
+	case 1:
+		by = -by
+	case 2:
+		by = 0
+	}
+	m.wrongBy(by)
+}
+
+// wrongBy has the wall clock be wrong, and the keeper see it.
+func (m *model) wrongBy(by time.Duration) {
+	m.say("the wall clock is wrong by %v", by)
+	m.clock.jump(by - m.ahead)
+	if m.ahead <= 0 {
+		m.since = m.passed
+	}
+	m.ahead = by
+	m.clock.pass(2 * time.Second)
+	m.passed += int64(2 * time.Second)
+	m.now()
+}
+
+// checkClock holds the store's clock to what passed.
+func (m *model) checkClock() {
+	if m.wrong != "" {
+		return
+	}
+	state := m.layer.cfg.clock.State()
+	if passed := state.Time + state.Leapt - m.began; passed > m.passed {
+		m.isWrong("%v passed, and %v by the store's clock", time.Duration(m.passed), time.Duration(passed))
+	}
 }
 
 // flush writes cursors, as the store does some time after they were moved.
@@ -343,7 +422,7 @@ func (m *model) flush() {
 	if err != nil {
 		m.isWrong("writing cursors: %v", err)
 	}
-	m.written = m.clock.ns.Load()
+	m.written = m.now()
 	m.flushed()
 }
 

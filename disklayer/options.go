@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/parley-rt/parley/internal/clock"
 )
 
 // Durability says what accepted messages survive.
@@ -50,15 +51,18 @@ type config struct {
 	Options
 	dir  string
 	fs   vfs.FS
-	boot string // which start of the machine this is, "" where it is not known
-	now  func() time.Time
+	boot string                   // which start of the machine this is, "" where it is not known
+	read func() (wall, ran int64) // the machine's clocks; see [clock.New]
 
 	tick       time.Duration // how often space is measured
 	saveEvery  time.Duration // how often cursors are written, at most
 	sweepEvery time.Duration // from the end of one sweep to the next
 	sweepPause time.Duration // between two chunks of a sweep, at least; as long as a chunk took, if that is more
 	reopen     time.Duration // the first wait before opening again; doubles up to reopenMax
+	confirm    time.Duration // how long the wall clock must be ahead to be followed
 	memTable   uint64        // bounds what a write-ahead log holds, and so, with memTables, what is replayed when opening
+
+	clock *clock.Clock // tells age; of open
 }
 
 const (
@@ -69,7 +73,7 @@ const (
 
 func newConfig(dir string, options *Options) config {
 	c := config{
-		dir: dir, fs: privateFS{vfs.Default}, boot: bootID(), now: time.Now,
+		dir: dir, fs: privateFS{vfs.Default}, boot: bootID(), read: clock.System, confirm: clock.Confirm,
 		tick: time.Second, saveEvery: 20 * time.Millisecond, sweepEvery: 10 * time.Minute, sweepPause: 20 * time.Millisecond, reopen: 100 * time.Millisecond, memTable: 16 << 20,
 	}
 	if options != nil {

@@ -16,6 +16,7 @@ type item struct {
 	log    *logState // pinned
 	keep   parley.Retention
 	at     mark
+	sent   int64  // when, by the wall clock: Unix time in nanoseconds
 	claim  *claim // where e has a key
 	sum    digest // of the data, where e has a key
 	repeat bool   // of the message that the claim is for

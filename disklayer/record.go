@@ -8,14 +8,17 @@ import (
 	"github.com/parley-rt/parley"
 )
 
-// A message's record: flags, time, the log's bytes with it, then from and except
-// where the flags say so, then the data.
+// A message's record: flags, the time by which it grows old, the log's bytes with it;
+// then, where the flags say so, the time that people are shown, from and except; then the
+// data. Earlier versions knew one time.
 const (
 	flagBinary = 1 << iota
 	flagFrom
 	flagExcept
+	flagSent
 
 	recordHeader = 1 + 8 + 8
+	sentSize     = 8
 )
 
 var errRecord = errors.New("disklayer: damaged record")
@@ -23,12 +26,15 @@ var errRecord = errors.New("disklayer: damaged record")
 // mark is a place in a log with what trimming has to know of it.
 type mark struct {
 	seq   uint64
-	time  int64  // of the message, Unix time in nanoseconds
+	time  int64  // when the message came by the layer's clock, Unix time in nanoseconds
 	bytes uint64 // of data that the log took up to and with the message
 }
 
-func recordSize(e *parley.Envelope) int {
+func recordSize(e *parley.Envelope, at mark) int {
 	n := recordHeader + len(e.Data)
+	if e.Time.UnixNano() != at.time {
+		n += sentSize
+	}
 	if !e.From.IsZero() {
 		n += addressSize(e.From)
 	}
@@ -51,9 +57,16 @@ func putRecord(b []byte, e *parley.Envelope, at mark) {
 	if e.Except != (parley.ConnID{}) {
 		flags |= flagExcept
 	}
+	sent := e.Time.UnixNano()
+	if sent != at.time {
+		flags |= flagSent
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(at.time))
 	b = binary.BigEndian.AppendUint64(b, at.bytes)
+	if flags&flagSent != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(sent))
+	}
 	if flags&flagFrom != 0 {
 		b = appendAddress(b, e.From)
 	}
@@ -82,6 +95,12 @@ func parseRecord(record []byte, to parley.Address, at parley.Cursor) (parley.Env
 		Prev:    at.Seq - 1,
 	}
 	rest, ok := record[recordHeader:], true
+	if record[0]&flagSent != 0 {
+		if len(rest) < sentSize {
+			return e, errRecord
+		}
+		e.Time, rest = time.Unix(0, int64(binary.BigEndian.Uint64(rest))), rest[sentSize:]
+	}
 	if record[0]&flagFrom != 0 {
 		if e.From, rest, ok = cutAddress(rest); !ok {
 			return e, errRecord
@@ -100,6 +119,12 @@ func parseRecord(record []byte, to parley.Address, at parley.Cursor) (parley.Env
 // dataSize returns how much data a record holds.
 func dataSize(record []byte) (int, error) {
 	rest, ok := record[recordHeader:], true
+	if record[0]&flagSent != 0 {
+		if len(rest) < sentSize {
+			return 0, errRecord
+		}
+		rest = rest[sentSize:]
+	}
 	if record[0]&flagFrom != 0 {
 		_, rest, ok = cutName(rest)
 	}

@@ -22,6 +22,7 @@ type store struct {
 	epoch   uint64
 	origins []uint64      // epochs of the stores that this one is a copy of
 	floor   atomic.Uint64 // places of logs without bookkeeping begin behind it
+	clocked atomic.Int64  // when the clock was stored
 
 	logs    logCache
 	queue   queue

@@ -69,19 +69,18 @@ func (s *store) keys(from, to []byte, limit int) (keys, values [][]byte, err err
 
 // forgetClaims drops dedup keys whose window is over.
 func (w *sweep) forgetClaims() error {
-	bucket := w.s.bucket(w.s.cfg.now().UnixNano())
+	bucket := w.s.bucket(w.s.cfg.clock.Now())
 	if bucket == w.expired {
 		return nil
 	}
 	w.expired = bucket
-	return w.s.run(false, func(b *pebble.Batch) { _ = b.DeleteRange(dedupStart(0), dedupStart(bucket-1), nil) })
+	return w.s.run(false, func(b *pebble.Batch) { _ = b.DeleteRange(dedupStart(0), dedupStart(max(bucket, 1)-1), nil) })
 }
 
 // logs trims logs that may have messages too old, and drops the bookkeeping of
 // those that had none for long. One that cannot be read holds up no other.
 func (w *sweep) logs(keys, values [][]byte) (errs error) {
 	var old, unused []parley.Address
-	now := w.s.cfg.now()
 	for i, key := range keys {
 		a, _, ok := cutAddress(key[1:])
 		k, err := parseBookkeeping(values[i])
@@ -90,11 +89,11 @@ func (w *sweep) logs(keys, values [][]byte) (errs error) {
 			continue
 		}
 		keep, ok := w.s.hubs.retention(a)
-		if !ok || k.first.time != 0 && k.first.time >= now.Add(-keep.Age).UnixNano() {
+		if !ok || k.first.time != 0 && k.first.time >= w.s.cfg.clock.Before(keep.Age) {
 			continue
 		}
 		old = append(old, a)
-		if k.head.time < now.Add(-keep.CursorAge()).UnixNano() {
+		if k.head.time < w.s.cfg.clock.Before(keep.CursorAge()) {
 			unused = append(unused, a)
 		}
 	}
@@ -154,7 +153,7 @@ func (w *sweep) forgetLog(b *pebble.Batch, l *logState) (head uint64) {
 	keep, ok := w.s.hubs.retention(l.addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !ok || !l.stored || l.trimmed <= l.head.seq || l.head.time >= w.s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
+	if !ok || !l.stored || l.trimmed <= l.head.seq || l.head.time >= w.s.cfg.clock.Before(keep.CursorAge()) {
 		return 0
 	}
 	l.stored, l.base = false, l.head.seq
@@ -174,7 +173,7 @@ func (w *sweep) cursors(keys, values [][]byte) (errs error) {
 			continue
 		}
 		keep, ok := s.hubs.retention(a)
-		if ok && at.moved < s.cfg.now().Add(-keep.CursorAge()).UnixNano() {
+		if ok && at.moved < s.cfg.clock.Before(keep.CursorAge()) {
 			old[a] = keep
 		}
 	}

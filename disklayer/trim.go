@@ -35,7 +35,7 @@ func (s *store) checkTrim(l *logState, keep parley.Retention, held uint64) {
 // bounds returns a log's oldest message that is kept, and the newest that is
 // safe. The time of the oldest is 0 where it is not known.
 func (s *store) bounds(l *logState, keep parley.Retention) (first, newest mark, err error) {
-	cutoff := s.cfg.now().Add(-keep.Age).UnixNano()
+	cutoff := s.cfg.clock.Before(keep.Age)
 	l.mu.Lock()
 	newest, first = s.readable(l), l.first
 	kept := l.keptLocked(keep, func(upTo uint64) uint64 { return s.acknowledged(l, upTo) })

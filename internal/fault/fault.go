@@ -20,3 +20,6 @@ func EpochIgnored() bool { return on == "epoch-ignored" }
 
 // ResumeOffByOne resumes one message too late.
 func ResumeOffByOne() bool { return on == "resume-off-by-one" }
+
+// ClockTrusted tells age by the wall clock.
+func ClockTrusted() bool { return on == "clock-trusted" }

@@ -19,3 +19,6 @@ func EpochIgnored() bool { return false }
 
 // ResumeOffByOne resumes one message too late.
 func ResumeOffByOne() bool { return false }
+
+// ClockTrusted tells age by the wall clock.
+func ClockTrusted() bool { return false }
