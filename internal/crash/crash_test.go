@@ -61,6 +61,7 @@ func TestBroken(t *testing.T) {
 		"":                  "",
 		"resume-off-by-one": history.Lost,
 		"dedup-off":         history.KeptTwice,
+		"clock-trusted":     history.Lost,
 		"epoch-ignored":     history.NotTold,
 	} {
 		t.Run(cmp.Or(fault, "none"), func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // node is the server: a process on a socket and a directory that outlive it. A
@@ -33,6 +34,9 @@ type process struct {
 	killed atomic.Bool
 	ended  chan struct{}
 }
+
+// skew is by how much the server's wall clock jumps: further than messages are kept.
+const skew = 31 * 24 * time.Hour
 
 // LogName is the name of the server's log in Config.Dir.
 const LogName = "server.log"
@@ -58,7 +62,7 @@ func (n *node) addr() string { return n.socket.Addr().String() }
 
 // start starts a process, and does not wait until it serves.
 func (n *node) start() error {
-	args := []string{"-data", n.data}
+	args := []string{"-data", n.data, "-skew", skew.String()}
 	if n.cfg.Process {
 		args = append(args, "-process")
 	}

@@ -14,16 +14,32 @@ import (
 
 	"github.com/parley-rt/parley"
 	"github.com/parley-rt/parley/disklayer"
+	"github.com/parley-rt/parley/internal/clock"
 )
 
 func main() {
 	data := flag.String("data", "", "the data directory")
 	queue := flag.Int("queue", 16<<10, "how many bytes wait for a connection")
 	process := flag.Bool("process", false, "messages need not survive the machine")
+	skew := flag.Duration("skew", 0, "by how much the wall clock jumps ahead, back and behind, again and again")
 	flag.Parse()
+	go jump(*skew)
 	if err := run(*data, *queue, *process); err != nil {
 		slog.Error("the server failed", "err", err)
 		os.Exit(1)
+	}
+}
+
+// jumpEvery is how long the wall clock stays where it is.
+const jumpEvery = 50 * time.Millisecond
+
+// jump has the wall clock jump.
+func jump(by time.Duration) {
+	for {
+		for _, to := range []time.Duration{by, 0, -by, 0} {
+			clock.Skew.Store(int64(to))
+			time.Sleep(jumpEvery)
+		}
 	}
 }
 
