@@ -325,12 +325,12 @@ func (s *store) cursorChanges() (change func(*pebble.Batch), failed error) {
 		}
 		stored, all, err := s.movedCursors(a, keep)
 		if err != nil {
-			failed = cmp.Or(failed, err)
+			failed = cmp.Or(failed, s.housekept(a, err))
 			continue
 		}
 		change, err := s.cursorChange(a, stored, all)
 		if err != nil {
-			failed = cmp.Or(failed, err)
+			failed = cmp.Or(failed, s.housekept(a, err))
 			continue
 		}
 		if len(all) <= maxStoredNames {

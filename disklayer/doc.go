@@ -26,6 +26,10 @@
 // moved or replaced: that is looked at after each sync. No other directory at the same
 // path is read or changed. It works again if it is brought back.
 //
+// Damage on the disk is the trouble of the logs in it. Calls that need a damaged part of
+// a log fail with the code [parley.Internal]; all else of that log and all other logs go
+// on. Each damaged log and file is logged once, and [Layer.Damaged] counts the logs.
+//
 // # Age
 //
 // Messages, cursors and keys grow old by a clock of the layer's own, which a jump of the

@@ -168,8 +168,8 @@ func TestDamagedCursor(t *testing.T) {
 		link.Advance(of, "phone", want[of])
 	}
 	link.Advance(eve, "phone", mustSend(t, link, eve, "data").Cursor)
-	if err := s.flushCursors(); err == nil {
-		t.Error("the damage was not told")
+	if err := s.flushCursors(); err != nil || !s.damages.logs[eve] {
+		t.Errorf("flushing: %v; noted as damaged: %v", err, s.damages.logs)
 	}
 	for of, at := range want {
 		if stored, err := s.storedCursors(of); err != nil || stored["phone"].at != at {

@@ -129,7 +129,7 @@ func (k *link) Introduce(ctx context.Context, of parley.Address, name string, at
 		}
 		return struct{}{}, s.introduce(of, keep, name, at)
 	})
-	if err == nil || err == errCursors || errors.Is(err, parley.ErrClosed) {
+	if err == nil || err == errCursors || errors.Is(err, errDamaged) || errors.Is(err, parley.ErrClosed) {
 		return err
 	}
 	return unavailable("the cursor cannot be kept now", err)
@@ -147,7 +147,7 @@ func reads[T any](ctx context.Context, k *link, of parley.Address, f func(*store
 			return none, parley.ErrClosed
 		}
 		if v, err := f(s, keep); err == nil || !s.over() {
-			return v, err
+			return v, s.damaged(of, err)
 		}
 	}
 }

@@ -60,6 +60,7 @@ type config struct {
 	sweepPause time.Duration // between two chunks of a sweep, at least; as long as a chunk took, if that is more
 	reopen     time.Duration // the first wait before opening again; doubles up to reopenMax
 	confirm    time.Duration // how long the wall clock must be ahead to be followed
+	plain      bool          // tables are not compressed
 	memTable   uint64        // bounds what a write-ahead log holds, and so, with memTables, what is replayed when opening
 
 	clock *clock.Clock // tells age; of open

@@ -42,6 +42,9 @@ func (s *store) pebbleOptions() *pebble.Options {
 	}
 	o.Experimental.MultiLevelCompactionHeuristic = pebble.NoMultiLevel{}
 	addFilters(o)
+	if s.cfg.plain {
+		o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	}
 	return o
 }
 
@@ -62,14 +65,14 @@ type remover struct {
 type reusesNothing struct{ pebble.ArchiveCleaner }
 
 // events has the database's own troubles logged, each a few times a minute at
-// most.
+// most, and each damaged file once. Damage does not end the use of the database.
 func (s *store) events() *pebble.EventListener {
 	var last time.Time
 	say := make(chan struct{}, 1) // held while last is used
-	return &pebble.EventListener{BackgroundError: func(err error) {
+	return &pebble.EventListener{DataCorruption: s.damagedFile, BackgroundError: func(err error) {
 		say <- struct{}{}
 		defer func() { <-say }()
-		if s.fs.err() != nil || time.Since(last) < 15*time.Second {
+		if s.fs.err() != nil || isDamage(err) || time.Since(last) < 15*time.Second {
 			return
 		}
 		last = time.Now()

@@ -32,6 +32,7 @@ type store struct {
 	trims   int // how many logs were trimmed since tables were written for its sake; the keeper's
 	cursors cursors
 	sizes   sizes
+	damages damages
 	disk    atomic.Pointer[space]
 	flying  atomic.Int64          // bytes of batches that may not be in a write-ahead log yet
 	full    atomic.Pointer[error] // why there is no room; nil while there is
@@ -240,7 +241,7 @@ func (s *store) append(ctx context.Context, it item) error {
 	}
 	var err error
 	if it.log, err = s.log(it.e.To); err != nil {
-		return err
+		return s.damaged(it.e.To, err)
 	}
 	if err = s.queue.push(ctx, &it); err != nil {
 		s.logs.unpin(it.log)

@@ -113,7 +113,7 @@ func (w *sweep) drop(logs []parley.Address) (errs error) {
 	var unused []*logState
 	for _, a := range logs {
 		l, err := w.unused(a)
-		errs = errors.Join(errs, err)
+		errs = errors.Join(errs, s.housekept(a, err))
 		if l != nil {
 			defer s.logs.unpin(l)
 			unused = append(unused, l)
@@ -189,7 +189,7 @@ func (w *sweep) cursors(keys, values [][]byte) (errs error) {
 				s.cursors.forgetStored(a)
 			}
 		}
-		errs = errors.Join(errs, err)
+		errs = errors.Join(errs, s.housekept(a, err))
 	}
 	if len(changes) == 0 {
 		return errs

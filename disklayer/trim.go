@@ -125,12 +125,12 @@ func (s *store) trim(logs []parley.Address) error {
 	for _, a := range logs {
 		l, err := s.log(a)
 		if err != nil {
-			errs = errors.Join(errs, err)
+			errs = errors.Join(errs, s.housekept(a, err))
 			continue
 		}
 		defer s.logs.unpin(l)
 		change, err := s.trimming(l)
-		errs = errors.Join(errs, err)
+		errs = errors.Join(errs, s.housekept(a, err))
 		if change != nil {
 			changes = append(changes, change)
 		}
@@ -152,7 +152,7 @@ func (s *store) trim(logs []parley.Address) error {
 // trimNow trims a log for which the keeper is too slow. The committer calls it.
 func (s *store) trimNow(b *pebble.Batch, l *logState) {
 	change, err := s.trimming(l)
-	if err != nil {
+	if err = s.housekept(l.addr, err); err != nil {
 		s.cfg.Logger.Error("disklayer: trimming", "address", l.addr, "err", err)
 	}
 	if change != nil {
