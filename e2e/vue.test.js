@@ -41,7 +41,7 @@ test("the example's page talks to everyone and to one user, and closes", async (
   await ben.line("you, to Ada hello Ada").waitFor();
 
   await ben.say("too long a name", "n".repeat(201));
-  await ben.alert.getByText("nnn: ").waitFor();
+  await ben.alert.getByText("nnn…: ").waitFor();
   await ben.say("anybody?", "Cleo");
   const cleo = await VuePage.open(t, "Cleo");
   await cleo.line("Ben anybody?").waitFor();
