@@ -39,7 +39,7 @@ type directory struct {
 	state string    // copyLine, newLine, or nothing
 
 	// nil where the file system is in memory.
-	held, db *place
+	held, db *heldDir
 	locked   os.FileInfo // of LOCK
 }
 

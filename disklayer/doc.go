@@ -12,8 +12,8 @@
 // Reading goes on: the database is opened for reading alone. Calls that come in between
 // wait for that, until their contexts end. All of what was accepted can be read, and
 // nothing else. [Open] does the same with a directory that cannot be written: its disk
-// is full, read-only or failing. It is tried again and again whether the directory can
-// be written, with pauses of 5 seconds at most.
+// is full, read-only or failing. The layer tries again and again to write to it, with
+// pauses of 5 seconds at most.
 //
 // Cursors that move meanwhile, and those of new devices, are kept in memory, and saved
 // once the directory can be written. A crash before loses them: the devices get again
@@ -27,8 +27,10 @@
 // path is read or changed. It works again if it is brought back.
 //
 // Damage on the disk is the trouble of the logs in it. Calls that need a damaged part of
-// a log fail with the code [parley.Internal]; all else of that log and all other logs go
-// on. Each damaged log and file is logged once, and [Layer.Damaged] counts the logs.
+// a log fail with the code [parley.Internal]. All else of that log is served, and so are
+// all other logs. A sweep that meets a damaged part stops there, and drops nothing behind
+// it. Each damaged log and file is logged once, up to 1,024 of each, and [Layer.Damaged]
+// counts the logs.
 //
 // # Age
 //

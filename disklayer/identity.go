@@ -9,16 +9,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// place is a directory that is held by its descriptor: as long as it is, no other one
-// has its identity. A nil place is one of a file system in memory.
-type place struct {
+// heldDir is a directory that is held by its descriptor: as long as it is, no other one
+// has its identity. A nil one is of a file system in memory.
+type heldDir struct {
 	path string
 	file *os.File
 	info os.FileInfo
 }
 
 // hold opens a directory.
-func hold(path string) (*place, error) {
+func hold(path string) (*heldDir, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -27,32 +27,32 @@ func hold(path string) (*place, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &place{path, file, info}, nil
+	return &heldDir{path, file, info}, nil
 }
 
 // same returns nil while the path leads to the directory that is held. Its errors are
 // never ErrNotExist, which the database takes for a file that it may do without.
-func (p *place) same() error {
-	if p == nil {
+func (h *heldDir) same() error {
+	if h == nil {
 		return nil
 	}
-	now, err := os.Stat(p.path)
+	now, err := os.Stat(h.path)
 	switch {
 	case errors.Is(err, iofs.ErrNotExist):
-		return fmt.Errorf("%s was removed or moved while it was in use: bring it back, or start again", p.path)
+		return fmt.Errorf("%s was removed or moved while it was in use: bring it back, or start again", h.path)
 	case err != nil:
-		return fmt.Errorf("%s cannot be found any more: %w", p.path, err)
-	case !os.SameFile(now, p.info):
-		return fmt.Errorf("%s is another directory now than the one in use: bring that back, or start again", p.path)
+		return fmt.Errorf("%s cannot be found any more: %w", h.path, err)
+	case !os.SameFile(now, h.info):
+		return fmt.Errorf("%s is another directory now than the one in use: bring that back, or start again", h.path)
 	}
 	return nil
 }
 
-func (p *place) close() error {
-	if p == nil {
+func (h *heldDir) close() error {
+	if h == nil {
 		return nil
 	}
-	return p.file.Close()
+	return h.file.Close()
 }
 
 // attached is what is known of a write-ahead log, to tell that what is synced there will
